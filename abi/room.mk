@@ -1,0 +1,2 @@
+# abi: the seL4 API's facts, once, for the kernel and for everything above it. Headers only.
+abi_USES :=
