@@ -1,0 +1,2 @@
+# rt: what a native program starts with. So far: the seL4 stubs, headers only.
+rt_USES := abi lib proto
