@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Freehold's build: one tree, one make. `make help` lists the targets.
+#
+# Each top directory with a room.mk is a room. <room>_USES in it names the rooms whose public
+# headers its sources may include; nothing else is on their include path. Programs are declared
+# in a room's room.mk with the macros of tools/build.mk. Everything made lies below build/.
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# In parallel by default; `make JOBS=1` for one at a time.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += -rR --no-print-directory
+
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
+export CC
+
+# make run: the kernel image (ours, unless named), memory, our debug kernel.
+KERNEL ?=
+MEM ?= 512
+DEBUG ?= 0
+V ?= 0
+
+B := build
+
+include tools/build.mk
+ROOMS := $(patsubst %/room.mk,%,$(wildcard */room.mk))
+include $(addsuffix /room.mk,$(ROOMS))
+-include $(depfiles) $(all_objects:.o=.d)
+
+OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
+RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
+kernel_made := $(if $(KERNEL),,$(kernels))
+
+.PHONY: all kernel images tests-images run test check bench bench-kernel fuzz clean help
+
+all: $(kernels) $(images)
+
+kernel: $(kernels)
+
+images: $(images)
+
+tests-images: $(filter $(B)/tests/% $(B)/bench/%,$(images)) $(fake_guests)
+
+run: $(kernel_made) $(B)/rm.elf | need-run
+	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(B)/rm.elf --memory $(MEM) \
+		--log $(B)/run.log
+
+# With KERNEL=path, only the suites that hold on any seL4 kernel are run, on that kernel.
+test: $(kernels) $(images) $(fake_guests) $(unit_tests) $(isos) | need-test
+	$(Q)tests/run --jobs $(JOBS) $(if $(KERNEL),--kernel $(KERNEL)) $(SUITES)
+
+check: | need-check
+	$(Q)tools/check
+
+bench: bench-kernel
+
+bench-kernel: $(kernel_made) $(B)/bench/kernel.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) --kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
+		--image $(B)/bench/kernel.elf --log $(B)/bench-kernel.log
+
+# Ten million calls; a short run of the same program is a suite of `make test`.
+fuzz: $(kernels) $(B)/tests/fuzz/kernel-long.elf | need-run
+	$(Q)tools/qemu --kernel $(B)/kernel/debug/kernel32.elf \
+		--image $(B)/tests/fuzz/kernel-long.elf --limit 3600 --log $(B)/fuzz.log
+
+clean:
+	$(Q)rm -rf $(B)
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+
+#: make                  build everything into build/
+#: make run              boot in QEMU; Ctrl-D or `quit` ends it
+#:   KERNEL=path         on another kernel image, e.g. seL4's
+#:   MEM=megabytes       memory of the machine (512)
+#:   DEBUG=1             on our debug kernel
+#: make test             run all tests; logs in build/test-logs/
+#:   SUITES="a b"        only these suites of tests/suites
+#:   KERNEL=path         the suites for any seL4 kernel, on that one
+#: make check            format, lint and layering rules
+#: make bench            all benchmarks; fails where a figure misses its bar
+#: make bench-kernel     those of the kernel; KERNEL=path shows figures only
+#: make fuzz             ten million random calls against the kernel
+#: make clean            remove build/
+#: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.

@@ -1,0 +1,11 @@
+# tests: everything that `make test` runs. A suite is listed in tests/suites.
+tests_USES := abi rt
+
+# The framework of the test programs: entry, console, allocator.
+$(call library,tests/qemu/lib)
+
+# Each other directory of tests/qemu is a root-task image.
+tests_programs := $(patsubst %/,%,$(sort $(dir $(wildcard tests/qemu/*/*.c tests/fuzz/*/*.c))))
+$(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tests/qemu/lib))
+
+$(call fake_guest,$(wildcard tests/fake/*.S))

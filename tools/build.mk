@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# How things are compiled and linked, and the macros with which a room.mk declares its programs:
+#
+#   $(call image,DIR,LIBS)       a root-task image build/DIR.elf from DIR/*.c and DIR/*.S, linked
+#                                with the libraries LIBS
+#   $(call image_as,NAME,DIR,LIBS,FLAGS)   the same under another name, with compiler flags
+#   $(call library,DIR...)       build/lib/DIR.a for images, from DIR/*.c and DIR/*.S
+#   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
+#   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-6s %s\n'
+endif
+
+clang := $(findstring clang,$(CC))
+LD := ld
+AR := ar
+OBJCOPY := objcopy
+
+WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wshadow -Wvla
+COMMON := -std=gnu2x -O2 -g -fno-common -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+
+# Only the compiler's own headers: nothing of the host's C library. (Looked up at first use, when
+# tools/need has made sure that there is a compiler.)
+compiler_headers = $(eval compiler_headers := $$(if $$(clang),-nostdlibinc,-nostdinc \
+	-isystem $$(shell $$(CC) -print-file-name=include)))$(compiler_headers)
+FREESTANDING = -ffreestanding $(compiler_headers) -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none
+
+IMAGE_CFLAGS = $(COMMON) $(FREESTANDING)
+IMAGE_LDFLAGS := -nostdlib -static -no-pie --build-id=none -z noexecstack -z max-page-size=4096 \
+	-Ttext-segment=0x400000 -e _start
+KERNEL_CFLAGS = $(COMMON) $(FREESTANDING) -mcmodel=kernel -mno-red-zone -mno-mmx -mno-sse \
+	-mgeneral-regs-only
+KERNEL_LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
+UNIT_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# A source may include what its room names, and its own room's public headers.
+room_of = $(firstword $(subst /, ,$(1)))
+includes = $(foreach r,$(call room_of,$(1)) $($(call room_of,$(1))_USES),-I$(r)/include)
+
+compile = $(say) CC $@; mkdir -p $(@D)
+depflags = -MMD -MP -MF $(@:.o=.d)
+
+sources_in = $(filter-out %_test.c,$(wildcard $(1)/*.c $(1)/*.S))
+objects_in = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(call sources_in,$(2))))
+
+images :=
+kernels :=
+unit_tests :=
+fake_guests :=
+isos :=
+all_objects :=
+all_sources :=
+depfiles :=
+
+# What the compiler is told and which sources there are: a change of either makes things again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(CC) $(IMAGE_CFLAGS) $(KERNEL_CFLAGS) $(UNIT_CFLAGS)' \
+		>$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(B)/sources: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(sort $(all_sources))' >$@.new; \
+		cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
+FORCE: | need-build
+
+.PHONY: need-build need-run need-test need-check
+need-build:
+	@tools/need build $(if $(clang),clang)
+need-run: need-build
+	@tools/need python qemu
+need-test: need-run
+	@tools/need grub
+need-check: need-build
+	@tools/need python check
+
+# -- images ----------------------------------------------------------------------------------------
+
+made_of = Makefile tools/build.mk $(wildcard */room.mk) $(B)/flags
+
+$(B)/user/%.c.o: %.c $(made_of)
+	$(compile)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+
+$(B)/user/%.S.o: %.S $(made_of)
+	$(compile)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+
+define library_rules
+all_sources += $(call sources_in,$(1))
+all_objects += $(call objects_in,user,$(1))
+$(B)/lib/$(1).a: $(call objects_in,user,$(1)) $(B)/sources
+	$$(say) AR $$@; mkdir -p $$(@D); rm -f $$@
+	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+library = $(foreach d,$(1),$(eval $(call library_rules,$(d))))
+
+# Images are kept apart by name, so that one directory can be compiled twice with different flags.
+define image_rules
+images += $(B)/$(1).elf
+all_sources += $(call sources_in,$(2))
+all_objects += $(call objects_in,image/$(1),$(2))
+$(B)/image/$(1)/%.c.o: %.c $(made_of)
+	$$(compile)
+	$$(Q)$$(CC) $$(IMAGE_CFLAGS) $(4) $$(call includes,$$<) $$(depflags) -c -o $$@ $$<
+$(B)/image/$(1)/%.S.o: %.S $(made_of)
+	$$(compile)
+	$$(Q)$$(CC) $$(IMAGE_CFLAGS) $(4) $$(call includes,$$<) $$(depflags) -c -o $$@ $$<
+$(B)/$(1).elf: $(call objects_in,image/$(1),$(2)) $(patsubst %,$(B)/lib/%.a,$(3)) $(B)/sources
+	$$(say) LD $$@; mkdir -p $$(@D)
+	$$(Q)$$(LD) $$(IMAGE_LDFLAGS) -o $$(@:.elf=.debug) $$(filter %.o,$$^) \
+		--start-group $$(filter %.a,$$^) --end-group
+	$$(Q)$$(OBJCOPY) --strip-debug $$(@:.elf=.debug) $$@
+endef
+image_as = $(eval $(call image_rules,$(1),$(2),$(3),$(4)))
+image = $(call image_as,$(1),$(1),$(2))
+
+# -- kernels ---------------------------------------------------------------------------------------
+
+define kernel_rules
+kernels += $(B)/kernel/$(1)/kernel32.elf
+all_sources += $(kernel_SOURCES)
+all_objects += $(patsubst %,$(B)/kernel/$(1)/obj/%.o,$(kernel_SOURCES))
+$(B)/kernel/$(1)/obj/%.o: % $(made_of)
+	$$(compile)
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) $(2) $(addprefix -I,$(kernel_PRIVATE)) \
+		$$(call includes,$$<) $$(depflags) -c -o $$@ $$<
+$(B)/kernel/$(1)/kernel.elf: $(patsubst %,$(B)/kernel/$(1)/obj/%.o,$(kernel_SOURCES)) \
+		$(kernel_SCRIPT) $(B)/sources
+	$$(say) LD $$@
+	$$(Q)$$(LD) $$(KERNEL_LDFLAGS) -T $(kernel_SCRIPT) -o $$@ $$(filter %.o,$$^)
+# QEMU's -kernel takes multiboot kernels in 32-bit ELF files only.
+$(B)/kernel/$(1)/kernel32.elf: $(B)/kernel/$(1)/kernel.elf
+	$$(say) OBJCPY $$@
+	$$(Q)$$(OBJCOPY) --strip-debug -O elf32-i386 $$< $$@
+endef
+kernel = $(eval $(call kernel_rules,$(1),$(2)))
+
+# -- fake guests: tiny multiboot kernels, for the tests of the harness ------------------------------
+
+define fake_guest_rules
+fake_guests += $(patsubst %.S,$(B)/%.elf,$(1))
+$(patsubst %.S,$(B)/%.elf,$(1)): $(1) $(made_of)
+	$$(say) AS $$@; mkdir -p $$(@D)
+	$$(Q)$$(CC) -m32 -nostdlib -static -fno-pie -no-pie -Wl,--build-id=none -Wl,-Ttext=0x100000 \
+		-Wl,-z,noexecstack -o $$@ $$<
+endef
+fake_guest = $(foreach s,$(1),$(eval $(call fake_guest_rules,$(s))))
+
+# -- host programs -----------------------------------------------------------------------------------
+
+define unit_test_rules
+unit_tests += $(patsubst %.c,$(B)/unit/%,$(1))
+depfiles += $(patsubst %.c,$(B)/unit/%.d,$(1) $(2))
+$(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %.c,$(B)/unit/%.o,$(1) $(2))
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$(filter %.o,$$^)
+endef
+unit_test = $(eval $(call unit_test_rules,$(1),$(2)))
+$(B)/unit/%.o: %.c $(made_of)
+	$(compile)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+
+# -- bootable CD images --------------------------------------------------------------------------------
+
+# $(call iso,NAME,KERNEL,IMAGE): build/NAME.iso, on which GRUB starts KERNEL by multiboot 2.
+define iso_rules
+isos += $(B)/$(1).iso
+$(B)/$(1).iso: $(2) $(3) | need-test
+	$$(say) ISO $$@; rm -rf $$@.dir; mkdir -p $$@.dir/boot/grub
+	$$(Q)cp $(2) $$@.dir/boot/kernel && cp $(3) $$@.dir/boot/image && \
+		printf 'set timeout=0\nmenuentry freehold {\nmultiboot2 /boot/kernel\nmodule2 /boot/image\n}\n' \
+		>$$@.dir/boot/grub/grub.cfg && \
+		grub-mkrescue -o $$@ $$@.dir >$$@.log 2>&1 || { cat $$@.log; exit 1; }
+endef
+iso = $(eval $(call iso_rules,$(1),$(2),$(3)))
