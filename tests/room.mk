@@ -1,5 +1,6 @@
 # tests: everything that `make test` runs. A suite is listed in tests/suites.
 tests_USES := abi rt
+tests_INCLUDES := tests/qemu/lib/include
 
 # The framework of the test programs: entry, console, allocator.
 $(call library,tests/qemu/lib)

@@ -39,9 +39,11 @@ KERNEL_CFLAGS = $(COMMON) $(FREESTANDING) -mcmodel=kernel -mno-red-zone -mno-mmx
 KERNEL_LDFLAGS := -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
 UNIT_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all
 
-# A source may include what its room names, and its own room's public headers.
+# A source may include its own room's public headers, those of the rooms that its room names, and
+# the directories of <room>_INCLUDES (headers shared by the programs of one room).
 room_of = $(firstword $(subst /, ,$(1)))
-includes = $(foreach r,$(call room_of,$(1)) $($(call room_of,$(1))_USES),-I$(r)/include)
+includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(r) $($(r)_USES),-I$(u)/include) \
+	$(addprefix -I,$($(r)_INCLUDES)))
 
 compile = $(say) CC $@; mkdir -p $(@D)
 depflags = -MMD -MP -MF $(@:.o=.d)
