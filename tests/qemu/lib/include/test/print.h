@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text on the first serial port, through an I/O port capability, and the end of the machine
+ * through QEMU's isa-debug-exit device at port 0xf4.
+ */
+#pragma once
+#include <abi/abi.h>
+#include <stdarg.h>
+
+void console_init(void);
+void console_put(char c);
+
+/* %s %c %d %u %x %p, l and ll, zero padding, field width and "-"; no floating point. */
+__attribute__((format(printf, 1, 2))) void print(const char *format, ...);
+void print_args(const char *format, va_list args);
+
+/* QEMU ends with status 33 (0x10 written: ok) or 35 (0x11: not ok). */
+_Noreturn void machine_exit(bool ok);
+_Noreturn __attribute__((format(printf, 1, 2))) void panic(const char *format, ...);
