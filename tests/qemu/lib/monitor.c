@@ -89,11 +89,11 @@ static word_t boot_tsc_mhz(void)
 void monitor_init(void)
 {
 	tsc_mhz = boot_tsc_mhz();
-	cptr_t ep = endpoint_new();
+	endpoint = endpoint_new();
 	reply = reply_new();
 	struct thread *t = thread_new(
 	        &(struct thread_options){ .priority = ABI_PRIORITY_MAX, .no_fault_ep = true });
-	endpoint = ep;
+	thread_fault_ep = endpoint;
 	thread_start(t, monitor_run, 0);
 	if (sel4_tcb_set_space(INIT_TCB, endpoint, INIT_CNODE, 0, INIT_VSPACE, 0))
 		panic("monitor_init: cannot set the main thread's fault endpoint");
@@ -103,11 +103,6 @@ void monitor_init(void)
 	thread_start(watchdog, watchdog_run, 0);
 	thread_keep();
 	sel4_yield();
-}
-
-cptr_t monitor_endpoint(void)
-{
-	return endpoint;
 }
 
 void monitor_tick(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Helper threads: see test/thread.h. */
 #include <test/mem.h>
-#include <test/monitor.h>
 #include <test/print.h>
 #include <test/thread.h>
 
+cptr_t thread_fault_ep;
 static struct thread threads[THREADS_MAX];
 static unsigned int threads_used, threads_kept;
 static unsigned char stacks[THREADS_MAX][THREAD_STACK_BYTES] __attribute__((aligned(4096)));
@@ -52,7 +52,7 @@ struct thread *thread_new(const struct thread_options *options)
 	     "configure");
 	cptr_t fault_ep = o->fault_ep;
 	if (!fault_ep && !o->no_fault_ep)
-		fault_ep = monitor_endpoint();
+		fault_ep = thread_fault_ep;
 	must(sel4_tcb_set_sched_params(t->tcb, INIT_TCB, ABI_PRIORITY_MAX, t->priority,
 	                               t->sched_context, fault_ep),
 	     "set_sched_params");

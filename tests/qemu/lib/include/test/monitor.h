@@ -5,11 +5,7 @@
  * can, so it sees that everybody waits. Both fail the running test.
  */
 #pragma once
-#include <rt/sel4.h>
-
 void monitor_init(void);
-/* Where threads send their faults; 0 if there is no monitor. */
-cptr_t monitor_endpoint(void);
 /* A test has begun or ended. */
 void monitor_tick(void);
 /* While stopped, the machine idles when all threads wait. */

@@ -38,7 +38,7 @@ struct thread_options {
 	cptr_t cspace;       /* 0: root CNode */
 	word_t cspace_guard; /* cspace_root_data */
 	cptr_t vspace;       /* 0: the program's */
-	cptr_t fault_ep;     /* 0: the monitor, which fails the test */
+	cptr_t fault_ep;     /* 0: thread_fault_ep, the monitor, which fails the test */
 	bool no_fault_ep;    /* a fault makes the thread inactive */
 	cptr_t timeout_ep;   /* 0: none */
 	word_t budget_us;    /* 0: 10 ms, round robin */
@@ -59,6 +59,9 @@ word_t thread_join(struct thread *thread);
 void thread_start_at(struct thread *thread, struct abi_user_context *context);
 /* Reads all registers. */
 struct abi_user_context thread_registers(struct thread *thread);
+
+/* Where threads without a fault_ep of their own send their faults; 0: nowhere. */
+extern cptr_t thread_fault_ep;
 
 /* The calling thread; NULL in the main thread. */
 struct thread *thread_self(void);
