@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(x)                                                                       \
-	do {                                                                           \
-		if (!(x)) {                                                            \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x); \
-			exit(1);                                                       \
-		}                                                                      \
+#define CHECK(x)                                                                                   \
+	do {                                                                                       \
+		if (!(x)) {                                                                        \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
+			exit(1);                                                                   \
+		}                                                                                  \
 	} while (0)
 
 struct entry {

@@ -1,2 +1,3 @@
-# rt: what a native program starts with. So far: the seL4 stubs, headers only.
-rt_USES := abi lib proto
+# rt: what a native program starts with. So far: the seL4 stubs, and the start of a root task.
+rt_USES := abi
+$(call library,rt)

@@ -1,0 +1,4 @@
+# lib: pure C, no system: the same source runs in every program and in tests on the host.
+lib_USES :=
+$(call library,lib)
+$(call unit_test,lib/format_test.c,lib/format.c)

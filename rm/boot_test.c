@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The summary of the boot info, with records that are right, cut off, and nonsense. */
+#include "boot.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(x)                                                                                   \
+	do {                                                                                       \
+		if (!(x)) {                                                                        \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
+			exit(1);                                                                   \
+		}                                                                                  \
+	} while (0)
+
+enum { EXTRA = 4096 };
+
+/* Boot info with its extra records, in a block as long as it says, so that ASan sees its end. */
+static struct abi_boot_info *info_new(size_t extra_len)
+{
+	struct abi_boot_info *info = calloc(1, EXTRA + extra_len);
+	CHECK(info != NULL);
+	info->extra_len = extra_len;
+	info->init_cnode_size_bits = ABI_ROOT_CNODE_RADIX;
+	info->empty = (struct abi_slot_region){ 100, 8192 };
+	return info;
+}
+
+static void add_untyped(struct abi_boot_info *info, uint8_t bits, bool device)
+{
+	word_t i = info->untyped.end++ - info->untyped.start;
+	info->untyped_list[i] = (struct abi_untyped_desc){ .size_bits = bits, .is_device = device };
+}
+
+static size_t add_record(struct abi_boot_info *info, size_t at, word_t id, word_t len)
+{
+	struct abi_boot_record record = { id, len };
+	memcpy((char *)info + EXTRA + at, &record, sizeof(record));
+	return at + sizeof(record);
+}
+
+static void check_untypeds(void)
+{
+	struct abi_boot_info *info = info_new(0);
+	struct boot_summary s;
+	info->untyped = (struct abi_slot_region){ 50, 50 };
+	add_untyped(info, 47, true);
+	add_untyped(info, 4, true);
+	add_untyped(info, 20, false);
+	add_untyped(info, 5, false);
+	add_untyped(info, 12, false);
+	boot_summarize(info, &s);
+	CHECK(s.ram_untypeds == 3 && s.device_untypeds == 2);
+	CHECK(s.ram_bytes == (1 << 20) + (1 << 5) + (1 << 12));
+	CHECK(s.slots == 8192 && s.slots_free == 8092);
+	CHECK(boot_find_untyped(info, 4) == 53);
+	CHECK(boot_find_untyped(info, 6) == 54);
+	CHECK(boot_find_untyped(info, 13) == 52);
+	CHECK(boot_find_untyped(info, 21) == 0);
+	info->untyped.end = info->untyped.start + 5000;
+	CHECK(boot_untypeds(info) == ABI_BOOT_UNTYPEDS_MAX);
+	boot_summarize(info, &s);
+	free(info);
+}
+
+static void check_records(void)
+{
+	struct boot_summary s;
+	struct abi_boot_info *info = info_new(52 + 17 + 20);
+	size_t at = add_record(info, 0, BOOT_RECORD_X86_ACPI_RSDP, 52);
+	((char *)info)[EXTRA + at + 15] = 2;
+	(void)add_record(info, 52, BOOT_RECORD_PADDING, 17);
+	at = add_record(info, 69, BOOT_RECORD_X86_TSC_FREQ, 20);
+	memcpy((char *)info + EXTRA + at, &(uint32_t){ 2600 }, 4);
+	boot_summarize(info, &s);
+	CHECK(s.acpi_revision == 2 && s.tsc_mhz == 2600);
+	free(info);
+
+	/* Without records, and with one that is cut off, has no length, or is too short. */
+	static const struct {
+		size_t extra_len;
+		word_t len;
+	} odd[] = { { 0, 0 }, { 16, 0 }, { 16, 15 }, { 16, 52 }, { 16, ~(word_t)0 }, { 16, 16 } };
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		info = info_new(odd[i].extra_len);
+		if (odd[i].extra_len)
+			(void)add_record(info, 0, BOOT_RECORD_X86_ACPI_RSDP, odd[i].len);
+		boot_summarize(info, &s);
+		CHECK(s.acpi_revision == -1 && s.tsc_mhz == 0);
+		free(info);
+	}
+}
+
+int main(void)
+{
+	check_untypeds();
+	check_records();
+	return 0;
+}
