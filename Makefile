@@ -21,8 +21,9 @@ CC := gcc
 endif
 export CC
 
-# make run: the kernel image (ours, unless named), memory, our debug kernel.
+# make run: the kernel image (ours, unless named), the root task, memory, our debug kernel.
 KERNEL ?=
+IMAGE ?= build/rm.elf
 MEM ?= 512
 DEBUG ?= 0
 V ?= 0
@@ -48,8 +49,8 @@ images: $(images)
 
 tests-images: $(filter $(B)/tests/% $(B)/bench/%,$(images)) $(fake_guests)
 
-run: $(kernel_made) $(B)/rm.elf | need-run
-	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(B)/rm.elf --memory $(MEM) \
+run: $(kernel_made) $(IMAGE) | need-run
+	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
 
 # With KERNEL=path, only the suites that hold on any seL4 kernel are run, on that kernel.
@@ -79,6 +80,7 @@ help:
 #: make                  build everything into build/
 #: make run              boot in QEMU; Ctrl-D or `quit` ends it
 #:   KERNEL=path         on another kernel image, e.g. seL4's
+#:   IMAGE=path          another root task
 #:   MEM=megabytes       memory of the machine (512)
 #:   DEBUG=1             on our debug kernel
 #: make test             run all tests; logs in build/test-logs/

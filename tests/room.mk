@@ -9,4 +9,7 @@ $(call library,tests/qemu/lib)
 tests_programs := $(patsubst %/,%,$(sort $(dir $(wildcard tests/qemu/*/*.c tests/fuzz/*/*.c))))
 $(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tests/qemu/lib))
 
+# A root task that fails.
+$(call image,tests/crash)
+
 $(call fake_guest,$(wildcard tests/fake/*.S))
