@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Threads that make one system call for the test to watch, and the means to let them run: a test
+ * is usually "some threads get stuck in calls; main does something; who goes on, with what?"
+ */
+#pragma once
+#include "api.h"
+
+/* A system call for a thread: what it takes and what it gave. */
+struct job {
+	enum abi_syscall nr;
+	cptr_t cap, r12, r13;
+	struct sel4_msg in;
+	struct sel4_msg out;
+	volatile bool done;
+	struct thread *thread;
+};
+
+/* Makes the call; a thread_fn, arg is the struct job. */
+word_t job_run(word_t arg);
+/* Makes the call in a new thread of these options (NULL: defaults), which is returned too. */
+struct thread *job_start(struct job *job, const struct thread_options *options);
+/* The same at this priority. */
+struct thread *job_start_at(struct job *job, word_t priority);
+
+/*
+ * Lets all other threads run until each of them waits: main continues at priority 1 for a
+ * moment. Threads that never wait make it hang.
+ */
+void settle(void);
+
+static inline struct sel4_msg message(word_t label, word_t length, word_t mr0, word_t mr1,
+                                      word_t mr2, word_t mr3)
+{
+	return (struct sel4_msg){ abi_msginfo(label, 0, 0, length), { mr0, mr1, mr2, mr3 }, 0 };
+}
+
+/* Takes the scheduling context away from a thread made active. */
+void make_passive(struct thread *thread);
+
+/* Where the caller's IPC buffer says a received capability shall go: a slot of the root CNode. */
+static inline void set_receive_slot(struct abi_ipc_buffer *buffer, cptr_t index)
+{
+	buffer->receive_cnode = INIT_CNODE;
+	buffer->receive_index = index;
+	buffer->receive_depth = ABI_WORD_BITS;
+}
+
+/* All registers around one `syscall` instruction, see registers.S. */
+struct registers {
+	word_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	word_t r8, r9, r10, r11, r12, r13, r14, r15;
+	word_t rsp, rflags; /* afterwards only */
+	word_t saved_rsp;   /* of registers.S */
+};
+_Static_assert(offsetof(struct registers, saved_rsp) == 136, "registers.S");
+
+/* Loads the registers, makes the call, stores the registers. */
+void syscall_with(struct registers *registers);
+/* The address behind its `syscall`. */
+extern const char syscall_with_return[];
+/* Different values in all registers. */
+struct registers registers_pattern(word_t seed);
+
+/* Time. */
+static inline word_t rdtsc(void)
+{
+	uint32_t low, high;
+	__asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (word_t)high << 32 | low;
+}
+/* TSC ticks per microsecond, as the boot info says. */
+word_t tsc_mhz(void);
+static inline word_t now_us(void)
+{
+	return rdtsc() / tsc_mhz();
+}
+/* Main waits while the others run; the time is measured by an alarm thread at priority 254. */
+void sleep_us(word_t us);
+/* Spins. */
+void spin_us(word_t us);
