@@ -18,8 +18,7 @@
  *   ASID pool       -                               first ASID
  *   I/O port        -                               first port, last port << 16
  *   IRQ handler     -                               interrupt number (0 = vector 0x30)
- *   zombie          radix (6), is-TCB (1); next     slots that are not yet empty
- *                   zombie's slot / 32 in 0..33     (delete.c)
+ *   zombie          see delete.c                    see delete.c
  *
  * A slot is a capability and its node in the derivation list (cdt.c). An empty slot is all zero.
  */
@@ -145,6 +144,7 @@ enum frame_aux {
 	FRAME_WRITE = 1 << 2,
 	FRAME_USER = 1 << 3, /* neither right: mapped for the kernel only */
 	FRAME_DEVICE = 1 << 4,
+	FRAME_IPC_BUFFER = 1 << 5, /* the copy in a TCB's buffer slot (tcb.c) */
 };
 static inline unsigned cap_frame_class(struct cap cap)
 {
@@ -181,9 +181,6 @@ static inline unsigned cap_io_port_last(struct cap cap)
 {
 	return cap.w1 >> 16 & 0xffff;
 }
-
-/* Zombies: the remains of a CNode or TCB whose last capability is being deleted (delete.c). */
-enum { ZOMBIE_TCB = 1 << 6 };
 
 static inline bool slot_empty(const struct slot *slot)
 {

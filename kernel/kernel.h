@@ -26,6 +26,7 @@ struct invocation {
 	bool blocking;
 	bool may_donate;
 	bool first_phase; /* send phase of a combined system call */
+	bool deferred;    /* the answer comes later */
 	word_t result_words;
 };
 word_t inv_arg(const struct invocation *inv, unsigned i);
@@ -49,6 +50,7 @@ void cdt_append_boot(struct slot *slot, struct cap cap); /* a capability made at
 void cdt_insert(struct slot *slot, struct cap cap, struct slot *source);
 void cdt_insert_child(struct slot *slot, struct cap cap, struct slot *parent); /* from Retype */
 void cdt_move(struct slot *to, struct cap cap, struct slot *from);
+/* Exchanges two slots; a_new is what a holds afterwards, b_new what b holds. */
 void cdt_swap(struct slot *a, struct cap a_new, struct slot *b, struct cap b_new);
 void cdt_remove(struct slot *slot); /* empties it */
 bool cdt_is_parent(const struct slot *a, const struct slot *b);
@@ -59,6 +61,7 @@ struct slot *cdt_first(void);
 /* ---- capops.c: rules on capabilities ---- */
 bool cap_same_region(struct cap a, struct cap b);
 bool cap_same_object(struct cap a, struct cap b);
+unsigned cap_memory(struct cap cap, paddr_t *paddr); /* size bits of the object; 0: it has no memory */
 struct cap cap_mask_rights(struct cap cap, word_t rights);
 struct cap cap_with_data(struct cap cap, word_t data, bool preserve);
 /* A copy of the capability in `slot`, already changed to `cap`; fails or gives null if none is allowed. */
@@ -70,13 +73,15 @@ enum outcome slot_delete(struct slot *slot);      /* preemptible */
 enum outcome slot_revoke(struct slot *slot);      /* preemptible */
 void slot_delete_simple(struct slot *slot);       /* not CNode, TCB or zombie: never preempted */
 bool slot_delete_is_long(const struct slot *slot);
-void delete_begin(struct tcb *thread);            /* an invocation starts or restarts */
-void delete_end(struct tcb *thread, enum outcome outcome);
+unsigned zombie_memory(struct cap zombie, paddr_t *paddr); /* size bits and address of the object */
+unsigned zombies_pending(void);                   /* on the stack, for debug_check */
 
 /* ---- cnode.c, untyped.c ---- */
 enum outcome decode_cnode(struct invocation *inv);
 enum outcome decode_untyped(struct invocation *inv);
 unsigned object_size_bits(word_t type, word_t size_bits);
+word_t untyped_full(struct cap cap); /* its word 1 when nothing is free */
+word_t untyped_free(struct cap cap); /* bytes used, from its start */
 
 /* ---- tcb.c ---- */
 void tcb_init(struct tcb *thread);
@@ -86,6 +91,7 @@ void tcb_restart(struct tcb *thread);
 void tcb_finalise(struct tcb *thread);
 bool cap_is_fault_handler(struct cap cap);
 void tcb_update_buffer(struct tcb *thread); /* after its buffer slot changed */
+void tcb_buffer_gone(struct slot *slot);    /* the buffer slot of a TCB is emptied */
 word_t *tcb_context_word(struct tcb *thread, unsigned i); /* in user-context order */
 void tcb_set_context_word(struct tcb *thread, unsigned i, word_t value);
 
@@ -94,8 +100,9 @@ void ipc_send(struct tcb *thread, struct cap ep_cap, bool blocking, bool call, b
 void ipc_receive(struct tcb *thread, struct cap ep_cap, bool blocking, struct reply *reply);
 void ipc_reply(struct tcb *sender, struct reply *reply, bool grant);
 void ipc_cancel(struct tcb *thread);
-void ipc_cancel_all(struct endpoint *ep);
-void ipc_cancel_badged(struct endpoint *ep, word_t badge);
+/* Restarts waiting threads, a bounded number; false: there are more. */
+bool ipc_cancel_some(struct endpoint *ep);
+bool ipc_cancel_some_badged(struct endpoint *ep, word_t badge);
 void ipc_reorder(struct tcb *thread); /* its priority changed while it waits */
 struct slot *ipc_receive_slot(struct tcb *thread);
 enum outcome ipc_lookup_extra_caps(struct tcb *thread, const struct abi_ipc_buffer *buffer,
@@ -115,12 +122,11 @@ void ntfn_signal(struct notification *ntfn, word_t badge);
 void ntfn_receive(struct tcb *thread, struct notification *ntfn, bool blocking);
 void ntfn_complete(struct notification *ntfn, struct tcb *thread); /* bound and active */
 void ntfn_cancel(struct tcb *thread);
-void ntfn_cancel_all(struct notification *ntfn);
 void ntfn_reorder(struct tcb *thread);
 void ntfn_bind(struct notification *ntfn, struct tcb *thread);
 void ntfn_unbind(struct notification *ntfn);
 void ntfn_return_sc(struct notification *ntfn, struct tcb *thread);
-void ntfn_finalise(struct notification *ntfn);
+bool ntfn_finalise(struct notification *ntfn); /* in bounded steps: false: call again */
 
 /* ---- fault.c: section 6.2 ---- */
 void fault_set(struct tcb *thread, enum abi_fault type, word_t w0, word_t w1, word_t w2);
@@ -144,17 +150,25 @@ void sched_consider(struct tcb *thread); /* became runnable: may be switched to 
 void sched_reschedule(void);             /* the choice is to be made anew */
 void sched_set_priority(struct tcb *thread, unsigned priority);
 void sched_switch(struct tcb *thread);   /* now: address space, FPU, registers */
-bool sched_may_switch(const struct tcb *thread); /* nobody ready goes before it */
 void sched_exit(void);                   /* before leaving the kernel: chooses and activates */
 void sched_timer_interrupt(void);
 void sched_yield(void);
+void sched_yield_behind(struct tcb *thread); /* it runs next, then current, before their equals */
 unsigned sched_highest_priority(void);   /* of the ready threads; 0 also if there is none */
 bool sched_any_ready(void);
+void sched_update_time(void);            /* now = the time */
+void sched_need_timer(void);             /* the next timer interrupt may be another one */
+extern ticks_t now;                      /* as of the last sched_update_time */
+/* For the fast paths: round-robin contexts only. */
+bool sched_may_charge(struct sched_context *sc, ticks_t time); /* its slice is not over */
+void sched_charge_switch(struct sched_context *sc, ticks_t time); /* current_sc is charged, sc runs */
+extern struct queue release_queue;
+extern struct queue ready_queues[ABI_PRIORITY_MAX + 1];
 
 void queue_insert_by_priority(struct queue *queue, struct tcb *thread);
 void queue_remove(struct queue *queue, struct tcb *thread);
 
-/* ---- schedcontext.c, refill.c ---- */
+/* ---- schedcontext.c, refill.c: sections 6.1.4 to 6.1.8 ---- */
 enum outcome decode_sched_context(struct invocation *inv);
 enum outcome decode_sched_control(struct invocation *inv);
 void sc_bind_tcb(struct sched_context *sc, struct tcb *thread);
@@ -166,21 +180,24 @@ void sc_unbind_ntfn(struct sched_context *sc);
 void sc_commit(void);                     /* charges current_sc up to now */
 void sc_complete_yield(struct tcb *yielder);
 void sc_cancel_yield(struct tcb *yielder);
+word_t sc_take_consumed(struct sched_context *sc); /* us since last asked */
 void sc_unblocked(struct sched_context *sc); /* its thread wakes: sporadic refills start now */
 static inline bool sc_active(const struct sched_context *sc)
 {
 	return sc->refills_max > 0;
 }
-ticks_t refill_time(const struct sched_context *sc);   /* of the head */
-ticks_t refill_amount(const struct sched_context *sc);
-bool refill_ready(const struct sched_context *sc);
+static inline struct refill *refill_head(struct sched_context *sc)
+{
+	return &sc->refills[sc->head];
+}
+bool refill_ready(struct sched_context *sc); /* its head may be used now */
 void refill_new(struct sched_context *sc, unsigned max, ticks_t budget, ticks_t period);
 void refill_update(struct sched_context *sc, ticks_t period, ticks_t budget, unsigned max);
 /* Charges `used`; true if that ended the slice: the head is another refill than before. */
 bool refill_charge(struct sched_context *sc, ticks_t used);
 void refill_unblock(struct sched_context *sc);
-bool refill_valid(const struct sched_context *sc);
-ticks_t refill_yield_amount(const struct sched_context *sc);
+ticks_t refill_sum(struct sched_context *sc);
+bool refill_ordered(struct sched_context *sc);
 
 /* ---- domain.c ---- */
 enum outcome decode_domain(struct invocation *inv);
@@ -195,4 +212,4 @@ bool fast_fault(void); /* current->fault is set */
 
 /* ---- debug.c: debug build only ---- */
 bool debug_syscall(long nr); /* true: it was one */
-unsigned debug_check(void);  /* whole-system consistency; violations found, each printed */
+unsigned debug_check(void);  /* whole-system consistency; violations found, each printed (check.c) */

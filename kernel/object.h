@@ -119,7 +119,7 @@ struct tcb {
 	uint8_t mcp;
 	uint8_t flags;    /* enum abi_tcb_flags */
 	uint8_t send_aux; /* blocked in a send: rights of the endpoint capability; SEND_IS_CALL */
-	uint8_t preempted; /* its last system call was preempted (delete.c) */
+	bool preempted;   /* in a deletion: reap_mark counts (delete.c) */
 	struct tcb *next, *prev;
 	struct sched_context *sc;
 	struct notification *bound_ntfn;
@@ -130,7 +130,7 @@ struct tcb {
 	struct abi_ipc_buffer *buffer; /* kernel address of the IPC buffer, for reading; or null */
 	vaddr_t buffer_vaddr;
 	bool buffer_writable;
-	word_t reap_mark; /* delete.c */
+	unsigned reap_mark;
 	struct fault fault;
 	struct lookup_failure lookup_failure;
 

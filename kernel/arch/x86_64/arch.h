@@ -79,6 +79,13 @@ static inline uint32_t inl(uint16_t port)
 	return v;
 }
 
+/* ---- thread.c: registers ---- */
+void context_init(struct context *ctx);
+void context_init_idle(struct context *ctx);
+uint64_t context_sanitise(unsigned offset, uint64_t value); /* what a user may put there */
+void context_sync(struct tcb *thread); /* `current`: FS and GS base from the CPU to the TCB */
+void context_load(struct tcb *thread); /* and back */
+
 /* ---- fpu.c ---- */
 extern struct tcb *fpu_owner; /* whose state is in the registers */
 void fpu_init(struct fpu_state *state);
@@ -133,8 +140,16 @@ void plat_timer_set(ticks_t deadline); /* interrupt VECTOR_TIMER at or soon afte
 void plat_console_putc(char c);
 _Noreturn void plat_halt(void);
 
+/* ---- syscall.c, called by entry.S ---- */
+void kernel_syscall(word_t cptr, word_t info, long nr);
+void kernel_trap(unsigned vector);
+void kernel_exception(unsigned vector);
+void kernel_interrupt(unsigned vector);
+_Noreturn void kernel_bug(unsigned vector, const uint64_t *frame);
+
 /* ---- entry.S ---- */
 _Noreturn void exit_to_user(void); /* leaves to `current` */
-_Noreturn void kernel_idle(void);
+void idle_loop(void); /* where the idle thread is; not to be called */
+extern char kernel_stack_top[];
 /* Reads a word of user memory through a thread's page tables; false if it is not mapped. */
 bool vspace_read_word(struct tcb *thread, vaddr_t vaddr, word_t *value);

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Deleting and revoking capabilities (seL4 manual, sections 3.1.4 and 3.1.5).
+ *
+ * When the last capability to an object goes, the object is finalised. CNodes and TCBs contain slots,
+ * each maybe the last capability to another CNode, and so on without bound and in cycles. So they die
+ * in steps, between which interrupts are served:
+ *
+ *   exposed zombie  The slot whose deletion was asked for keeps a zombie capability in place of the
+ *                   dying object's until all the object's slots are empty. It keeps the memory in use
+ *                   (it is a descendant of its untyped), and nobody can use or copy it.
+ *   buried zombie   A dying object found inside another dying one is buried: its zombie moves into its
+ *                   own slot 0, whose former content takes the place of the capability that was found
+ *                   (both slots are in dead objects: nobody can see them). Cycles are no special case,
+ *                   for a buried zombie needs no memory but its own. Buried zombies form a stack.
+ *
+ * An exposed zombie that is found inside a dying object (its CNode died too) is buried as well.
+ *
+ * A zombie capability: word 0: type, TCB flag in 58, low 4 bits of the next zombie's slot number in
+ * 54..57, address with radix in 0..38; word 1: number of the object's slots that may not be empty in
+ * 0..33, the rest of the next zombie's slot number in 34..63. A slot number is its address / 32.
+ *
+ * Whoever deletes works off the stack down to where it stood when the operation began (reap_mark, kept
+ * in the TCB over preemptions), so that on return everything deleted is gone, but a deletion does not
+ * have to finish what others left.
+ *
+ * Invariants: buried zombies are exactly those on the stack; a zombie is never copied; the slots of a
+ * dying object above its count are empty.
+ */
+#include "arch.h"
+
+static struct slot *reap_top;
+static unsigned reap_depth;
+
+#define ZOMBIE_TCB BIT(58)
+enum { ZOMBIE_NEXT_SHIFT = 54, ZOMBIE_COUNT_BITS = 34 };
+
+static struct cap zombie_make(struct cap dying, word_t count)
+{
+	uint64_t type = (uint64_t)CAP_ZOMBIE << CAP_TYPE_SHIFT;
+	uint64_t tcb = cap_type(dying) == CAP_TCB ? ZOMBIE_TCB : 0;
+	return (struct cap){type | tcb | (dying.w0 & MASK(39)), count};
+}
+
+unsigned zombie_memory(struct cap zombie, paddr_t *paddr)
+{
+	*paddr = zombie.w0 & MASK(39) & ~MASK(6);
+	if (zombie.w0 & ZOMBIE_TCB)
+		return OBJ_BITS_TCB;
+	return (zombie.w0 & MASK(6)) + ABI_SLOT_BITS;
+}
+
+static word_t zombie_count(struct cap zombie)
+{
+	return zombie.w1 & MASK(ZOMBIE_COUNT_BITS);
+}
+
+static struct slot *zombie_slots(struct cap zombie)
+{
+	paddr_t paddr;
+	(void)zombie_memory(zombie, &paddr);
+	if (zombie.w0 & ZOMBIE_TCB)
+		return ((struct tcb *)ptr_of(paddr))->slots;
+	return ptr_of(paddr);
+}
+
+static struct slot *zombie_next(struct cap zombie)
+{
+	uint64_t number = (zombie.w0 >> ZOMBIE_NEXT_SHIFT & 15) |
+			  zombie.w1 >> ZOMBIE_COUNT_BITS << 4;
+	return number ? ptr_of(number << ABI_SLOT_BITS) : NULL;
+}
+
+static void zombie_push(struct slot *slot)
+{
+	uint64_t number = reap_top ? paddr_of(reap_top) >> ABI_SLOT_BITS : 0;
+	slot->cap.w0 |= (number & 15) << ZOMBIE_NEXT_SHIFT;
+	slot->cap.w1 |= number >> 4 << ZOMBIE_COUNT_BITS;
+	reap_top = slot;
+	reap_depth++;
+}
+
+static bool zombie_is_buried(const struct slot *slot)
+{
+	return slot == zombie_slots(slot->cap);
+}
+
+unsigned zombies_pending(void)
+{
+	return reap_depth;
+}
+
+/* The zombie for `slot` goes into its object's slot 0, whose content comes to `slot`. */
+static void bury(struct slot *slot, struct cap zombie)
+{
+	struct slot *host = zombie_slots(zombie);
+	if (zombie_count(zombie) == 0) /* an exposed zombie with all slots done: slot 0 is empty */
+		zombie.w1 = 1;
+	if (slot == host)
+		slot->cap = zombie;
+	else
+		cdt_swap(slot, host->cap, host, zombie);
+	host->cap.w1--; /* slot 0 is taken: those from 1 on are left */
+	zombie_push(host);
+}
+
+/* A CNode or TCB lost its last capability, in `slot`. */
+static void die(struct slot *slot, bool exposed)
+{
+	struct cap cap = slot->cap;
+	word_t count = TCB_SLOTS;
+	if (cap_type(cap) == CAP_TCB)
+		tcb_finalise(cap_tcb(cap));
+	else
+		count = BIT(cap_cnode_radix(cap));
+	struct cap zombie = zombie_make(cap, count);
+	struct slot *slots = zombie_slots(zombie);
+	if (exposed && !(slot >= slots && slot < slots + count))
+		slot->cap = zombie;
+	else
+		bury(slot, zombie);
+}
+
+/* Ends an object other than CNode and TCB. False: there is more to do, call again. */
+static bool finalise(struct slot *slot)
+{
+	struct cap cap = slot->cap;
+	switch (cap_type(cap)) {
+	case CAP_ENDPOINT:
+		/* Threads that restart find a capability without rights. */
+		slot->cap.w0 &= ~((uint64_t)RIGHTS_ALL << CAP_AUX_SHIFT);
+		return ipc_cancel_some(cap_endpoint(cap));
+	case CAP_NOTIFICATION:
+		slot->cap.w0 &= ~((uint64_t)RIGHTS_ALL << CAP_AUX_SHIFT);
+		return ntfn_finalise(cap_notification(cap));
+	case CAP_REPLY:
+		reply_finalise(cap_reply(cap));
+		return true;
+	case CAP_SCHED_CONTEXT:
+		sc_finalise(cap_sc(cap));
+		return true;
+	case CAP_IRQ_HANDLER:
+		irq_handler_finalise(cap.w1);
+		return true;
+	case CAP_IO_PORT:
+		io_port_finalise(cap);
+		return true;
+	case CAP_PAGE_TABLE:
+	case CAP_PAGE_DIRECTORY:
+	case CAP_PDPT:
+		page_table_finalise(cap);
+		return true;
+	case CAP_PML4:
+		asid_release(cap_asid(cap), cap_paddr(cap));
+		return true;
+	case CAP_ASID_POOL:
+		asid_pool_finalise(cap);
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* One bounded step towards an empty slot; not for a buried zombie. */
+static void delete_step(struct slot *slot, bool exposed)
+{
+	enum cap_type type = cap_type(slot->cap);
+	assert(type != CAP_ZOMBIE);
+	if (type == CAP_FRAME) { /* each capability has its own mapping */
+		frame_unmap(slot->cap);
+		if (unlikely(cap_aux(slot->cap) & FRAME_IPC_BUFFER))
+			tcb_buffer_gone(slot);
+	} else if (cdt_is_final(slot)) {
+		if (type == CAP_CNODE || type == CAP_TCB) {
+			die(slot, exposed);
+			return;
+		}
+		if (!finalise(slot))
+			return;
+	}
+	cdt_remove(slot);
+}
+
+/* One bounded step on the buried zombie on top of the stack. */
+static void reap_step(void)
+{
+	struct slot *zombie = reap_top;
+	word_t count = zombie_count(zombie->cap);
+	struct slot *victim = zombie_slots(zombie->cap) + count;
+	if (count == 0) {
+		reap_top = zombie_next(zombie->cap);
+		reap_depth--;
+		cdt_remove(zombie);
+	} else if (slot_empty(victim)) {
+		zombie->cap.w1--;
+	} else if (cap_type(victim->cap) == CAP_ZOMBIE) {
+		bury(victim, victim->cap);
+	} else {
+		delete_step(victim, false);
+	}
+}
+
+/* One bounded step on an exposed zombie. */
+static void exposed_step(struct slot *slot)
+{
+	word_t count = zombie_count(slot->cap);
+	struct slot *victim = zombie_slots(slot->cap) + count - 1;
+	if (count == 0)
+		cdt_remove(slot);
+	else if (slot_empty(victim))
+		slot->cap.w1--;
+	else if (cap_type(victim->cap) == CAP_ZOMBIE)
+		bury(victim, victim->cap);
+	else
+		delete_step(victim, false);
+}
+
+/* How far down this thread's operation must work the stack off. */
+static unsigned reap_mark(void)
+{
+	if (current->preempted && current->reap_mark < reap_depth)
+		return current->reap_mark;
+	return reap_depth;
+}
+
+static enum outcome preempt(unsigned mark)
+{
+	current->preempted = true;
+	current->reap_mark = mark;
+	return PREEMPTED;
+}
+
+/* Empty slots cost little: interrupts are looked for after so many steps. */
+enum { STEPS_PER_CHECK = 8 };
+
+static enum outcome delete_slot(struct slot *slot, unsigned mark)
+{
+	for (unsigned steps = 1;; steps++) {
+		if (reap_depth > mark)
+			reap_step();
+		else if (slot_empty(slot))
+			return DONE;
+		else if (cap_type(slot->cap) != CAP_ZOMBIE)
+			delete_step(slot, true);
+		else if (zombie_is_buried(slot))
+			reap_step();
+		else
+			exposed_step(slot);
+		if (mark > reap_depth)
+			mark = reap_depth;
+		if (steps % STEPS_PER_CHECK == 0 && plat_interrupt_pending())
+			return preempt(mark);
+	}
+}
+
+enum outcome slot_delete(struct slot *slot)
+{
+	enum outcome outcome = delete_slot(slot, reap_mark());
+	if (outcome == DONE)
+		current->preempted = false;
+	return outcome;
+}
+
+enum outcome slot_revoke(struct slot *slot)
+{
+	unsigned mark = reap_mark();
+	while (slot->next && cdt_is_parent(slot, slot->next)) {
+		enum outcome outcome = delete_slot(slot->next, mark);
+		if (outcome != DONE)
+			return outcome;
+		if (plat_interrupt_pending())
+			return preempt(mark);
+	}
+	current->preempted = false;
+	return DONE;
+}
+
+void slot_delete_simple(struct slot *slot)
+{
+	while (!slot_empty(slot))
+		delete_step(slot, true);
+}
+
+bool slot_delete_is_long(const struct slot *slot)
+{
+	enum cap_type type = cap_type(slot->cap);
+	return (type == CAP_CNODE || type == CAP_TCB || type == CAP_ZOMBIE) && cdt_is_final(slot);
+}
