@@ -35,6 +35,12 @@ void make_passive(struct thread *thread)
 	CHECK_OK(sel4_sched_context_unbind(thread->sched_context));
 }
 
+word_t registers_run(word_t arg)
+{
+	syscall_with((struct registers *)arg);
+	return 0;
+}
+
 struct registers registers_pattern(word_t seed)
 {
 	struct registers r;

@@ -59,6 +59,8 @@ _Static_assert(offsetof(struct registers, saved_rsp) == 136, "registers.S");
 void syscall_with(struct registers *registers);
 /* The address behind its `syscall`. */
 extern const char syscall_with_return[];
+/* syscall_with as a thread_fn; arg is the struct registers. */
+word_t registers_run(word_t arg);
 /* Different values in all registers. */
 struct registers registers_pattern(word_t seed);
 

@@ -144,6 +144,8 @@ __attribute__((noinline)) static void run_test(const struct test *test)
 		run.outcome = PASSED;
 		print("ok %lu - %s\n", run.number, run.test->name);
 	}
+	if (sel4_tcb_set_priority(INIT_TCB, INIT_TCB, ABI_PRIORITY_MAX))
+		panic("the main thread has no priority");
 	env_release();
 	thread_reset();
 	vspace_reset();

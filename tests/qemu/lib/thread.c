@@ -110,6 +110,13 @@ struct abi_user_context thread_registers(struct thread *thread)
 	return context;
 }
 
+/* The main thread comes back from priority 1 when nobody above can run. */
+void thread_settle(void)
+{
+	must(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, 1), "settle");
+	must(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, ABI_PRIORITY_MAX), "settle");
+}
+
 void thread_keep(void)
 {
 	threads_kept = threads_used;

@@ -55,6 +55,9 @@ struct thread *thread_run(thread_fn fn, word_t arg);
 /* Waits until fn has returned; its result. */
 word_t thread_join(struct thread *thread);
 
+/* Lets all threads of a priority above 1 run until each of them waits. */
+void thread_settle(void);
+
 /* Starts the thread at rip with these registers; rsp and fs_base are filled in if 0. */
 void thread_start_at(struct thread *thread, struct abi_user_context *context);
 /* Reads all registers. */
