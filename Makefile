@@ -39,7 +39,7 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(kernels))
 
-.PHONY: all kernel images tests-images run test check bench bench-kernel fuzz clean help
+.PHONY: all kernel images tests-images run test check text-check bench bench-kernel fuzz clean help
 
 all: $(kernels) $(images)
 
@@ -57,7 +57,9 @@ run: $(kernel_made) $(IMAGE) | need-run
 test: $(kernels) $(images) $(fake_guests) $(unit_tests) $(isos) | need-test
 	$(Q)tests/run --jobs $(JOBS) $(if $(KERNEL),--kernel $(KERNEL)) $(SUITES)
 
-check: | need-check
+check: text-check $(tidied) $(alone)
+
+text-check: | need-check
 	$(Q)tools/check
 
 bench: bench-kernel

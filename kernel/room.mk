@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # kernel: the embedded kernel, a root task cannot tell it from seL4. Nothing above may include it.
 kernel_USES := abi
 kernel_SOURCES := $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # lib: pure C, no system: the same source runs in every program and in tests on the host.
 lib_USES :=
 $(call library,lib)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # rm: the root task, which will be the resource manager. So far: a greeting and a monitor.
 rm_USES := abi lib rt
 $(call image_as,rm,rm,rt lib)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # tests: everything that `make test` runs. A suite is listed in tests/suites.
 tests_USES := abi rt
 tests_INCLUDES := tests/qemu/lib/include

@@ -142,6 +142,28 @@ $(B)/kernel/$(1)/kernel32.elf: $(B)/kernel/$(1)/kernel.elf
 endef
 kernel = $(eval $(call kernel_rules,$(1),$(2)))
 
+# -- checks ----------------------------------------------------------------------------------------
+
+# clang-tidy reads each source once, with the flags of its kind; .clang-tidy says what it looks for.
+# Each public header must compile alone.
+tidy = $(say) TIDY $<; mkdir -p $(@D)
+tidy_with = $(Q)clang-tidy --quiet $< -- $(COMMON) -ffreestanding -nostdlibinc $(1) \
+	$(call includes,$<) >$@.log 2>/dev/null || { cat $@.log; exit 1; }; touch $@
+
+$(B)/tidy/kernel/%.ok: kernel/% $(made_of) .clang-tidy | need-check
+	$(tidy)
+	$(call tidy_with,-mcmodel=kernel -mgeneral-regs-only -DCONFIG_DEBUG=1 $(addprefix -I,$(kernel_PRIVATE)))
+$(B)/tidy/%.ok: % $(made_of) .clang-tidy | need-check
+	$(tidy)
+	$(call tidy_with,)
+$(B)/alone/%.ok: % $(made_of)
+	$(say) CC $<; mkdir -p $(@D)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) -fsyntax-only -x c -include $< /dev/null
+	@touch $@
+
+tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
+alone = $(patsubst %,$(B)/alone/%.ok,$(sort $(wildcard */include/*/*.h tests/qemu/lib/include/*/*.h)))
+
 # -- fake guests: tiny multiboot kernels, for the tests of the harness ------------------------------
 
 define fake_guest_rules
