@@ -37,8 +37,7 @@ static void set_canary(struct abi_ipc_buffer *buffer)
 		buffer->msg[i] = ~word_of(77, i);
 }
 
-static void check_canary(const struct abi_ipc_buffer *buffer, unsigned int first,
-                         unsigned int last)
+static void check_canary(const struct abi_ipc_buffer *buffer, unsigned int first, unsigned int last)
 {
 	for (unsigned int i = first; i <= last; i++)
 		CHECK_EQ(buffer->msg[i], ~word_of(77, i));
@@ -84,8 +83,7 @@ static word_t echo_client(word_t arg)
 static void echo_all_lengths(word_t server_priority, bool passive)
 {
 	make_endpoint();
-	struct thread *server =
-	        thread_new(&(struct thread_options){ .priority = server_priority });
+	struct thread *server = thread_new(&(struct thread_options){ .priority = server_priority });
 	thread_start(server, echo_server, 0);
 	if (passive) {
 		settle();

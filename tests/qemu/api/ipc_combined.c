@@ -87,8 +87,8 @@ TEST(ipc_nb_send_recv_ignores_a_first_capability_that_does_not_exist)
 	const cptr_t bad[] = { INIT_NULL, 1 << 13, ~0ull };
 	for (unsigned int i = 0; i < 3; i++) {
 		struct job *job = waiting_sender(33 + i);
-		struct sel4_msg m = sel4_nb_send_recv(bad[i], message(7, 1, 11, 0, 0, 0), test.ep,
-		                                      test.reply);
+		struct sel4_msg m =
+		        sel4_nb_send_recv(bad[i], message(7, 1, 11, 0, 0, 0), test.ep, test.reply);
 		CHECK_EQ(m.mr[0], 33 + i);
 		thread_join(job->thread);
 	}
@@ -116,8 +116,7 @@ TEST(ipc_nb_send_wait_does_both)
 	cptr_t other = endpoint_new();
 	struct job *to = waiting_receiver(other);
 	sel4_signal(cap_mint(test.notification, RIGHTS_ALL, 9));
-	struct sel4_msg m =
-	        sel4_nb_send_wait(other, message(7, 1, 11, 0, 0, 0), test.notification);
+	struct sel4_msg m = sel4_nb_send_wait(other, message(7, 1, 11, 0, 0, 0), test.notification);
 	CHECK_EQ(m.badge, 9);
 	settle();
 	CHECK(to->done);
@@ -360,8 +359,8 @@ TEST(registers_after_polls_that_find_nothing)
 TEST(registers_after_an_invocation)
 {
 	make_objects();
-	struct registers before = registers_for(
-	        SYS_CALL, test.notification, abi_msginfo(7, 0, 0, 4));
+	struct registers before =
+	        registers_for(SYS_CALL, test.notification, abi_msginfo(7, 0, 0, 4));
 	struct registers after = before;
 	syscall_with(&after);
 	check_registers(&before, &after, INFO | BADGE);
