@@ -4,6 +4,10 @@
 	.globl	_start
 	.type	_start, @function
 _start:
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movq	%rax, root_entry_time(%rip)
 	leaq	entry_stack_top(%rip), %rsp
 	xorl	%ebp, %ebp
 	call	entry
@@ -21,5 +25,8 @@ thread_entry:
 	.balign	4096
 	.skip	65536
 entry_stack_top:
+	.globl	root_entry_time
+root_entry_time:
+	.skip	8
 
 	.section .note.GNU-stack, "", @progbits
