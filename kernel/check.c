@@ -255,8 +255,7 @@ unsigned debug_check(void)
 	check_ready_queues();
 	check_address_spaces();
 	CHECK(current->queue == TCB_QUEUE_NONE || current->queue == TCB_QUEUE_READY, current);
-	kprintf("kernel: check: %u capabilities, %u buried zombies, %u violations\n", slots,
-		zombies_pending(), violations);
+	kprintf("kernel: check: %u capabilities, %u violations\n", slots, violations);
 	lookup_failure = saved;
 	return violations;
 }

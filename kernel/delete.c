@@ -11,29 +11,21 @@
  *                   (it is a descendant of its untyped), and nobody can use or copy it.
  *   buried zombie   A dying object found inside another dying one is buried: its zombie moves into its
  *                   own slot 0, whose former content takes the place of the capability that was found
- *                   (both slots are in dead objects: nobody can see them). Cycles are no special case,
- *                   for a buried zombie needs no memory but its own. Buried zombies form a stack.
+ *                   (both slots are in dead objects: nobody can see them) and is deleted. What else
+ *                   the buried object holds stays there until its untyped is revoked, as on seL4.
+ *                   Cycles are no special case, for a buried zombie needs no memory but its own.
  *
  * An exposed zombie that is found inside a dying object (its CNode died too) is buried as well.
  *
- * A zombie capability: word 0: type, TCB flag in 58, low 4 bits of the next zombie's slot number in
- * 54..57, address with radix in 0..38; word 1: number of the object's slots that may not be empty in
- * 0..33, the rest of the next zombie's slot number in 34..63. A slot number is its address / 32.
+ * A zombie capability: word 0: type, TCB flag in bit 58, address with radix in 0..38; word 1: `count`,
+ * the slots from there on are empty.
  *
- * Whoever deletes works off the stack down to where it stood when the operation began (reap_mark, kept
- * in the TCB over preemptions), so that on return everything deleted is gone, but a deletion does not
- * have to finish what others left.
- *
- * Invariants: buried zombies are exactly those on the stack; a zombie is never copied; the slots of a
- * dying object above its count are empty.
+ * Invariants: a zombie is never copied; the slots of a dying object from its count on are empty; an
+ * exposed zombie does not lie in its own object.
  */
 #include "arch.h"
 
-static struct slot *reap_top;
-static unsigned reap_depth;
-
 #define ZOMBIE_TCB BIT(58)
-enum { ZOMBIE_NEXT_SHIFT = 54, ZOMBIE_COUNT_BITS = 34 };
 
 static struct cap zombie_make(struct cap dying, word_t count)
 {
@@ -50,11 +42,6 @@ unsigned zombie_memory(struct cap zombie, paddr_t *paddr)
 	return (zombie.w0 & MASK(6)) + ABI_SLOT_BITS;
 }
 
-static word_t zombie_count(struct cap zombie)
-{
-	return zombie.w1 & MASK(ZOMBIE_COUNT_BITS);
-}
-
 static struct slot *zombie_slots(struct cap zombie)
 {
 	paddr_t paddr;
@@ -64,44 +51,16 @@ static struct slot *zombie_slots(struct cap zombie)
 	return ptr_of(paddr);
 }
 
-static struct slot *zombie_next(struct cap zombie)
-{
-	uint64_t number = (zombie.w0 >> ZOMBIE_NEXT_SHIFT & 15) |
-			  zombie.w1 >> ZOMBIE_COUNT_BITS << 4;
-	return number ? ptr_of(number << ABI_SLOT_BITS) : NULL;
-}
-
-static void zombie_push(struct slot *slot)
-{
-	uint64_t number = reap_top ? paddr_of(reap_top) >> ABI_SLOT_BITS : 0;
-	slot->cap.w0 |= (number & 15) << ZOMBIE_NEXT_SHIFT;
-	slot->cap.w1 |= number >> 4 << ZOMBIE_COUNT_BITS;
-	reap_top = slot;
-	reap_depth++;
-}
-
-static bool zombie_is_buried(const struct slot *slot)
-{
-	return slot == zombie_slots(slot->cap);
-}
-
-unsigned zombies_pending(void)
-{
-	return reap_depth;
-}
-
 /* The zombie for `slot` goes into its object's slot 0, whose content comes to `slot`. */
 static void bury(struct slot *slot, struct cap zombie)
 {
 	struct slot *host = zombie_slots(zombie);
-	if (zombie_count(zombie) == 0) /* an exposed zombie with all slots done: slot 0 is empty */
-		zombie.w1 = 1;
+	if (zombie.w1 == 0)
+		zombie.w1 = 1; /* slot 0 is in use again */
 	if (slot == host)
 		slot->cap = zombie;
 	else
 		cdt_swap(slot, host->cap, host, zombie);
-	host->cap.w1--; /* slot 0 is taken: those from 1 on are left */
-	zombie_push(host);
 }
 
 /* A CNode or TCB lost its last capability, in `slot`. */
@@ -161,11 +120,10 @@ static bool finalise(struct slot *slot)
 	}
 }
 
-/* One bounded step towards an empty slot; not for a buried zombie. */
+/* One bounded step towards an empty slot; not for zombies. */
 static void delete_step(struct slot *slot, bool exposed)
 {
 	enum cap_type type = cap_type(slot->cap);
-	assert(type != CAP_ZOMBIE);
 	if (type == CAP_FRAME) { /* each capability has its own mapping */
 		frame_unmap(slot->cap);
 		if (unlikely(cap_aux(slot->cap) & FRAME_IPC_BUFFER))
@@ -181,31 +139,13 @@ static void delete_step(struct slot *slot, bool exposed)
 	cdt_remove(slot);
 }
 
-/* One bounded step on the buried zombie on top of the stack. */
-static void reap_step(void)
+/* One bounded step towards the end of a zombie. */
+static void zombie_step(struct slot *slot)
 {
-	struct slot *zombie = reap_top;
-	word_t count = zombie_count(zombie->cap);
-	struct slot *victim = zombie_slots(zombie->cap) + count;
-	if (count == 0) {
-		reap_top = zombie_next(zombie->cap);
-		reap_depth--;
-		cdt_remove(zombie);
-	} else if (slot_empty(victim)) {
-		zombie->cap.w1--;
-	} else if (cap_type(victim->cap) == CAP_ZOMBIE) {
-		bury(victim, victim->cap);
-	} else {
-		delete_step(victim, false);
-	}
-}
-
-/* One bounded step on an exposed zombie. */
-static void exposed_step(struct slot *slot)
-{
-	word_t count = zombie_count(slot->cap);
-	struct slot *victim = zombie_slots(slot->cap) + count - 1;
-	if (count == 0)
+	word_t count = slot->cap.w1;
+	struct slot *slots = zombie_slots(slot->cap);
+	struct slot *victim = &slots[count - 1];
+	if (count == 0 || (count == 1 && slot == slots))
 		cdt_remove(slot);
 	else if (slot_empty(victim))
 		slot->cap.w1--;
@@ -215,63 +155,29 @@ static void exposed_step(struct slot *slot)
 		delete_step(victim, false);
 }
 
-/* How far down this thread's operation must work the stack off. */
-static unsigned reap_mark(void)
-{
-	if (current->preempted && current->reap_mark < reap_depth)
-		return current->reap_mark;
-	return reap_depth;
-}
-
-static enum outcome preempt(unsigned mark)
-{
-	current->preempted = true;
-	current->reap_mark = mark;
-	return PREEMPTED;
-}
-
-/* Empty slots cost little: interrupts are looked for after so many steps. */
-enum { STEPS_PER_CHECK = 8 };
-
-static enum outcome delete_slot(struct slot *slot, unsigned mark)
-{
-	for (unsigned steps = 1;; steps++) {
-		if (reap_depth > mark)
-			reap_step();
-		else if (slot_empty(slot))
-			return DONE;
-		else if (cap_type(slot->cap) != CAP_ZOMBIE)
-			delete_step(slot, true);
-		else if (zombie_is_buried(slot))
-			reap_step();
-		else
-			exposed_step(slot);
-		if (mark > reap_depth)
-			mark = reap_depth;
-		if (steps % STEPS_PER_CHECK == 0 && plat_interrupt_pending())
-			return preempt(mark);
-	}
-}
-
 enum outcome slot_delete(struct slot *slot)
 {
-	enum outcome outcome = delete_slot(slot, reap_mark());
-	if (outcome == DONE)
-		current->preempted = false;
-	return outcome;
+	enum { STEPS_PER_CHECK = 8 }; /* most steps are on empty slots */
+	for (unsigned steps = 1; !slot_empty(slot); steps++) {
+		if (cap_type(slot->cap) == CAP_ZOMBIE)
+			zombie_step(slot);
+		else
+			delete_step(slot, true);
+		if (steps % STEPS_PER_CHECK == 0 && plat_interrupt_pending())
+			return PREEMPTED;
+	}
+	return DONE;
 }
 
 enum outcome slot_revoke(struct slot *slot)
 {
-	unsigned mark = reap_mark();
 	while (slot->next && cdt_is_parent(slot, slot->next)) {
-		enum outcome outcome = delete_slot(slot->next, mark);
+		enum outcome outcome = slot_delete(slot->next);
 		if (outcome != DONE)
 			return outcome;
 		if (plat_interrupt_pending())
-			return preempt(mark);
+			return PREEMPTED;
 	}
-	current->preempted = false;
 	return DONE;
 }
 

@@ -74,7 +74,6 @@ enum outcome slot_revoke(struct slot *slot);      /* preemptible */
 void slot_delete_simple(struct slot *slot);       /* not CNode, TCB or zombie: never preempted */
 bool slot_delete_is_long(const struct slot *slot);
 unsigned zombie_memory(struct cap zombie, paddr_t *paddr); /* size bits and address of the object */
-unsigned zombies_pending(void);                   /* on the stack, for debug_check */
 
 /* ---- cnode.c, untyped.c ---- */
 enum outcome decode_cnode(struct invocation *inv);

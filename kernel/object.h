@@ -119,7 +119,6 @@ struct tcb {
 	uint8_t mcp;
 	uint8_t flags;    /* enum abi_tcb_flags */
 	uint8_t send_aux; /* blocked in a send: rights of the endpoint capability; SEND_IS_CALL */
-	bool preempted;   /* in a deletion: reap_mark counts (delete.c) */
 	struct tcb *next, *prev;
 	struct sched_context *sc;
 	struct notification *bound_ntfn;
@@ -130,7 +129,6 @@ struct tcb {
 	struct abi_ipc_buffer *buffer; /* kernel address of the IPC buffer, for reading; or null */
 	vaddr_t buffer_vaddr;
 	bool buffer_writable;
-	unsigned reap_mark;
 	struct fault fault;
 	struct lookup_failure lookup_failure;
 

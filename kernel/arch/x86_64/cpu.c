@@ -95,6 +95,7 @@ struct table_pointer {
 } __attribute__((packed));
 
 struct cpu_features cpu;
+paddr_t kernel_cr3; /* window.c */
 struct tss_room tss_room;
 __asm__(".globl tss_rsp0_alias\n.set tss_rsp0_alias, tss_room + 8");
 

@@ -118,11 +118,11 @@ void window_init(struct regions *free)
 	kernel_cr3 = paddr_of_image(kernel_pml4);
 	kernel_pml4[0] = 0;
 	cpu_set_cr3(kernel_cr3); /* before anything is global */
+	image_complete();        /* before the window's pages stop being executable: it may be in one */
 	if (cpu.huge_pages)
 		window_complete_huge();
 	else
 		window_complete_large(free);
-	image_complete();
 	cpu_set_cr3(kernel_cr3);
 	complete = true;
 }
