@@ -35,11 +35,14 @@ ROOMS := $(patsubst %/room.mk,%,$(wildcard */room.mk))
 include $(addsuffix /room.mk,$(ROOMS))
 -include $(depfiles) $(all_objects:.o=.d)
 
+$(call iso,freehold,$(B)/kernel/release/kernel.elf,$(B)/rm.elf)
+
 OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
-kernel_made := $(if $(KERNEL),,$(kernels))
+kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run test check text-check bench bench-kernel fuzz clean help
+.PHONY: all kernel images tests-images run test check text-check iso bench bench-kernel fuzz \
+	clean help
 
 all: $(kernels) $(images)
 
@@ -62,10 +65,13 @@ check: text-check $(tidied) $(alone)
 text-check: | need-check
 	$(Q)tools/check
 
+iso: $(isos)
+
 bench: bench-kernel
 
-bench-kernel: $(kernel_made) $(B)/bench/kernel.elf | need-run
-	$(Q)tools/bench $(if $(KERNEL),--no-bars) --kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
+bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) \
+		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/kernel.elf --log $(B)/bench-kernel.log
 
 # Ten million calls; a short run of the same program is a suite of `make test`.
@@ -89,6 +95,7 @@ help:
 #:   SUITES="a b"        only these suites of tests/suites
 #:   KERNEL=path         the suites for any seL4 kernel, on that one
 #: make check            format, lint and layering rules
+#: make iso              build/freehold.iso, which GRUB boots
 #: make bench            all benchmarks; fails where a figure misses its bar
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
 #: make fuzz             ten million random calls against the kernel

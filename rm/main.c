@@ -24,6 +24,7 @@ static const struct abi_boot_info *boot_info;
 static struct boot_summary summary;
 static cptr_t exit_ports, pci_ports;
 static word_t slots_used;
+static word_t greeted_at; /* ticks */
 
 /* The address of a slot that nothing has been put into. */
 static struct sel4_slot slot_new(void)
@@ -75,6 +76,13 @@ static void console_start(void)
 	console_init_input(irq.index, notification);
 }
 
+static word_t read_ticks(void)
+{
+	uint32_t low, high;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (word_t)high << 32 | low;
+}
+
 static void print_function(void *unused, const struct pci_function *f)
 {
 	(void)unused;
@@ -102,6 +110,7 @@ static void greet(void)
 		console_print("no ACPI\n");
 	print_devices();
 	console_print("Type help for the commands. Ctrl-D ends.\n");
+	greeted_at = read_ticks();
 }
 
 static void command_memory(void)
@@ -130,6 +139,12 @@ static void command_slots(void)
 	              summary.slots);
 }
 
+static void command_time(void)
+{
+	console_print("the TSC stood at %lu after the greeting, and now at %lu\n", greeted_at,
+	              read_ticks());
+}
+
 _Noreturn static void command_quit(void)
 {
 	console_print("Bye.\n");
@@ -147,6 +162,7 @@ static const struct {
 	{ "memory", command_memory, "every untyped: where, how big, what kind" },
 	{ "devices", print_devices, "the PCI devices" },
 	{ "slots", command_slots, "what the capability slots hold" },
+	{ "time", command_time, "the time stamp counter, at the greeting and now" },
 	{ "quit", command_quit, "end; so does Ctrl-D" },
 };
 

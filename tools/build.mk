@@ -152,7 +152,8 @@ tidy_with = $(Q)clang-tidy --quiet $< -- $(COMMON) -ffreestanding -nostdlibinc $
 
 $(B)/tidy/kernel/%.ok: kernel/% $(made_of) .clang-tidy | need-check
 	$(tidy)
-	$(call tidy_with,-mcmodel=kernel -mgeneral-regs-only -DCONFIG_DEBUG=1 $(addprefix -I,$(kernel_PRIVATE)))
+	$(call tidy_with,-mcmodel=kernel -mgeneral-regs-only -DCONFIG_DEBUG=1 \
+		$(addprefix -I,$(kernel_PRIVATE)))
 $(B)/tidy/%.ok: % $(made_of) .clang-tidy | need-check
 	$(tidy)
 	$(call tidy_with,)
@@ -162,20 +163,21 @@ $(B)/alone/%.ok: % $(made_of)
 	@touch $@
 
 tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
-alone = $(patsubst %,$(B)/alone/%.ok,$(sort $(wildcard */include/*/*.h tests/qemu/lib/include/*/*.h)))
+public_headers = $(wildcard */include/*/*.h tests/qemu/lib/include/*/*.h)
+alone = $(patsubst %,$(B)/alone/%.ok,$(public_headers))
 
-# -- fake guests: tiny multiboot kernels, for the tests of the harness ------------------------------
+# -- fake guests: tiny multiboot kernels, for the tests of the harness -----------------------------
 
 define fake_guest_rules
 fake_guests += $(patsubst %.S,$(B)/%.elf,$(1))
 $(patsubst %.S,$(B)/%.elf,$(1)): $(1) $(made_of)
 	$$(say) AS $$@; mkdir -p $$(@D)
-	$$(Q)$$(CC) -m32 -nostdlib -static -fno-pie -no-pie -Wl,--build-id=none -Wl,-Ttext=0x100000 \
-		-Wl,-z,noexecstack -o $$@ $$<
+	$$(Q)$$(CC) -m32 -nostdlib -static -fno-pie -no-pie -Wl,--build-id=none \
+		-Wl,-Ttext=0x100000 -Wl,-z,noexecstack -o $$@ $$<
 endef
 fake_guest = $(foreach s,$(1),$(eval $(call fake_guest_rules,$(s))))
 
-# -- host programs -----------------------------------------------------------------------------------
+# -- host programs ---------------------------------------------------------------------------------
 
 define unit_test_rules
 unit_tests += $(patsubst %.c,$(B)/unit/%,$(1))
@@ -189,7 +191,7 @@ $(B)/unit/%.o: %.c $(made_of)
 	$(compile)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
 
-# -- bootable CD images --------------------------------------------------------------------------------
+# -- bootable CD images ----------------------------------------------------------------------------
 
 # $(call iso,NAME,KERNEL,IMAGE): build/NAME.iso, on which GRUB starts KERNEL by multiboot 2.
 define iso_rules
@@ -197,8 +199,8 @@ isos += $(B)/$(1).iso
 $(B)/$(1).iso: $(2) $(3) | need-test
 	$$(say) ISO $$@; rm -rf $$@.dir; mkdir -p $$@.dir/boot/grub
 	$$(Q)cp $(2) $$@.dir/boot/kernel && cp $(3) $$@.dir/boot/image && \
-		printf 'set timeout=0\nmenuentry freehold {\nmultiboot2 /boot/kernel\nmodule2 /boot/image\n}\n' \
-		>$$@.dir/boot/grub/grub.cfg && \
+		printf '%s\n' 'set timeout=0' 'menuentry freehold {' 'multiboot2 /boot/kernel' \
+			'module2 /boot/image' '}' >$$@.dir/boot/grub/grub.cfg && \
 		grub-mkrescue -o $$@ $$@.dir >$$@.log 2>&1 || { cat $$@.log; exit 1; }
 endef
 iso = $(eval $(call iso_rules,$(1),$(2),$(3)))

@@ -78,8 +78,8 @@ enum {
 	ABI_BUDGET_MIN_US = 20,
 	ABI_USER_IRQ_MAX = 107, /* last vector argument of GetIOAPIC and GetMSI */
 	ABI_IRQ_VECTOR_BASE = 0x30,
-	ABI_MSG_MAX = 120,       /* message words */
-	ABI_MSG_REGS = 4,        /* of these, in registers */
+	ABI_MSG_MAX = 120, /* message words */
+	ABI_MSG_REGS = 4,  /* of these, in registers */
 	ABI_MSG_CAPS_MAX = 3,
 	ABI_IPC_BUFFER_BITS = 10,
 	ABI_BOOT_UNTYPEDS_MAX = 230,

@@ -15,6 +15,6 @@ typedef void format_put_fn(void *to, char c);
 __attribute__((format(printf, 3, 0))) void format_va(format_put_fn *put, void *to,
                                                      const char *format, va_list args);
 
-/* Into a buffer of size bytes, size > 0; always ends it with 0. Returns the length it would have. */
+/* Into a buffer of size bytes, size > 0; always ends it with 0. Returns the whole length. */
 __attribute__((format(printf, 3, 4))) size_t format_buffer(char *buffer, size_t size,
                                                            const char *format, ...);

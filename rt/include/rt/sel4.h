@@ -72,8 +72,7 @@ static inline struct sel4_msg sel4_syscall(enum abi_syscall nr, cptr_t cap, stru
 }
 
 /* The same without R12 and R13 being taken. */
-static inline struct sel4_msg sel4_syscall_plain(enum abi_syscall nr, cptr_t cap,
-                                                 struct sel4_msg m)
+static inline struct sel4_msg sel4_syscall_plain(enum abi_syscall nr, cptr_t cap, struct sel4_msg m)
 {
 	register word_t r10 __asm__("r10") = m.mr[0];
 	register word_t r8 __asm__("r8") = m.mr[1];

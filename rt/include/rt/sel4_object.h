@@ -33,11 +33,11 @@ enum sel4_copy_flags {
 };
 
 /* Reads the first count words of the thread's context. */
-[[nodiscard]] static inline enum abi_error
-sel4_tcb_read_registers(cptr_t tcb, word_t flags, word_t count, struct abi_user_context *context)
+[[nodiscard]] static inline enum abi_error sel4_tcb_read_registers(cptr_t tcb, word_t flags,
+                                                                   word_t count,
+                                                                   struct abi_user_context *context)
 {
-	struct sel4_msg m =
-	        sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, flags, count, 0, 0);
+	struct sel4_msg m = sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, flags, count, 0, 0);
 	enum abi_error err = sel4_msg_error(m);
 	if (err)
 		return err;
@@ -48,9 +48,8 @@ sel4_tcb_read_registers(cptr_t tcb, word_t flags, word_t count, struct abi_user_
 }
 
 /* Writes the first count words of the thread's context. */
-[[nodiscard]] static inline enum abi_error
-sel4_tcb_write_registers(cptr_t tcb, word_t flags, word_t count,
-                         const struct abi_user_context *context)
+[[nodiscard]] static inline enum abi_error sel4_tcb_write_registers(
+        cptr_t tcb, word_t flags, word_t count, const struct abi_user_context *context)
 {
 	const word_t *words = (const word_t *)context;
 	for (word_t i = 2; i < count && i < ABI_CONTEXT_WORDS; i++)
@@ -63,13 +62,14 @@ sel4_tcb_write_registers(cptr_t tcb, word_t flags, word_t count,
                                                                    word_t flags)
 {
 	sel4_set_cap(0, source);
-	return sel4_msg_error(
-	        sel4_invoke(tcb, INV_TCB_COPY_REGISTERS, 1, 1, flags, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_COPY_REGISTERS, 1, 1, flags, 0, 0, 0));
 }
 
-[[nodiscard]] static inline enum abi_error
-sel4_tcb_configure(cptr_t tcb, cptr_t cspace, word_t cspace_data, cptr_t vspace,
-                   word_t vspace_data, word_t buffer_vaddr, cptr_t buffer_frame)
+[[nodiscard]] static inline enum abi_error sel4_tcb_configure(cptr_t tcb, cptr_t cspace,
+                                                              word_t cspace_data, cptr_t vspace,
+                                                              word_t vspace_data,
+                                                              word_t buffer_vaddr,
+                                                              cptr_t buffer_frame)
 {
 	sel4_set_cap(0, cspace);
 	sel4_set_cap(1, vspace);
@@ -82,8 +82,7 @@ sel4_tcb_configure(cptr_t tcb, cptr_t cspace, word_t cspace_data, cptr_t vspace,
                                                                  word_t priority)
 {
 	sel4_set_cap(0, authority);
-	return sel4_msg_error(
-	        sel4_invoke(tcb, INV_TCB_SET_PRIORITY, 1, 1, priority, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_SET_PRIORITY, 1, 1, priority, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_tcb_set_mc_priority(cptr_t tcb, cptr_t authority,
@@ -93,9 +92,10 @@ sel4_tcb_configure(cptr_t tcb, cptr_t cspace, word_t cspace_data, cptr_t vspace,
 	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_SET_MC_PRIORITY, 1, 1, mcp, 0, 0, 0));
 }
 
-[[nodiscard]] static inline enum abi_error
-sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t priority,
-                          cptr_t sched_context, cptr_t fault_ep)
+[[nodiscard]] static inline enum abi_error sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority,
+                                                                     word_t mcp, word_t priority,
+                                                                     cptr_t sched_context,
+                                                                     cptr_t fault_ep)
 {
 	sel4_set_cap(0, authority);
 	sel4_set_cap(1, sched_context);
@@ -108,8 +108,7 @@ sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t prior
                                                                          cptr_t timeout_ep)
 {
 	sel4_set_cap(0, timeout_ep);
-	return sel4_msg_error(
-	        sel4_invoke(tcb, INV_TCB_SET_TIMEOUT_ENDPOINT, 1, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_SET_TIMEOUT_ENDPOINT, 1, 0, 0, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_tcb_set_ipc_buffer(cptr_t tcb, word_t vaddr,
@@ -126,8 +125,8 @@ sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t prior
 	sel4_set_cap(0, fault_ep);
 	sel4_set_cap(1, cspace);
 	sel4_set_cap(2, vspace);
-	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_SET_SPACE, 3, 2, cspace_data, vspace_data,
-	                                  0, 0));
+	return sel4_msg_error(
+	        sel4_invoke(tcb, INV_TCB_SET_SPACE, 3, 2, cspace_data, vspace_data, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_tcb_suspend(cptr_t tcb)
@@ -144,14 +143,12 @@ sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t prior
                                                                       cptr_t notification)
 {
 	sel4_set_cap(0, notification);
-	return sel4_msg_error(
-	        sel4_invoke(tcb, INV_TCB_BIND_NOTIFICATION, 1, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_BIND_NOTIFICATION, 1, 0, 0, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_tcb_unbind_notification(cptr_t tcb)
 {
-	return sel4_msg_error(
-	        sel4_invoke(tcb, INV_TCB_UNBIND_NOTIFICATION, 0, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(tcb, INV_TCB_UNBIND_NOTIFICATION, 0, 0, 0, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_tcb_set_tls_base(cptr_t tcb, word_t fs_base)
@@ -173,14 +170,14 @@ sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t prior
 
 [[nodiscard]] static inline enum abi_error sel4_cnode_revoke(struct sel4_slot slot)
 {
-	return sel4_msg_error(sel4_invoke(slot.root, INV_CNODE_REVOKE, 0, 2, slot.index,
-	                                  slot.depth, 0, 0));
+	return sel4_msg_error(
+	        sel4_invoke(slot.root, INV_CNODE_REVOKE, 0, 2, slot.index, slot.depth, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_cnode_delete(struct sel4_slot slot)
 {
-	return sel4_msg_error(sel4_invoke(slot.root, INV_CNODE_DELETE, 0, 2, slot.index,
-	                                  slot.depth, 0, 0));
+	return sel4_msg_error(
+	        sel4_invoke(slot.root, INV_CNODE_DELETE, 0, 2, slot.index, slot.depth, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_cnode_cancel_badged_sends(struct sel4_slot slot)
@@ -199,8 +196,9 @@ sel4_tcb_set_sched_params(cptr_t tcb, cptr_t authority, word_t mcp, word_t prior
 }
 
 /* badge: of an endpoint or notification; for a CNode its guard (abi_cnode_guard). */
-[[nodiscard]] static inline enum abi_error
-sel4_cnode_mint(struct sel4_slot dest, struct sel4_slot src, word_t rights, word_t badge)
+[[nodiscard]] static inline enum abi_error sel4_cnode_mint(struct sel4_slot dest,
+                                                           struct sel4_slot src, word_t rights,
+                                                           word_t badge)
 {
 	sel4_set_cap(0, src.root);
 	sel4_set_word(4, rights);
@@ -222,14 +220,15 @@ sel4_cnode_mint(struct sel4_slot dest, struct sel4_slot src, word_t rights, word
 {
 	sel4_set_cap(0, src.root);
 	sel4_set_word(4, guard);
-	return sel4_msg_error(sel4_invoke(dest.root, INV_CNODE_MUTATE, 1, 5, dest.index,
-	                                  dest.depth, src.index, src.depth));
+	return sel4_msg_error(sel4_invoke(dest.root, INV_CNODE_MUTATE, 1, 5, dest.index, dest.depth,
+	                                  src.index, src.depth));
 }
 
 /* Moves pivot to dest, and src to pivot; the words are new guards of CNode capabilities. */
-[[nodiscard]] static inline enum abi_error
-sel4_cnode_rotate(struct sel4_slot dest, word_t pivot_data, struct sel4_slot pivot,
-                  word_t src_data, struct sel4_slot src)
+[[nodiscard]] static inline enum abi_error sel4_cnode_rotate(struct sel4_slot dest,
+                                                             word_t pivot_data,
+                                                             struct sel4_slot pivot,
+                                                             word_t src_data, struct sel4_slot src)
 {
 	sel4_set_cap(0, pivot.root);
 	sel4_set_cap(1, src.root);
@@ -237,8 +236,8 @@ sel4_cnode_rotate(struct sel4_slot dest, word_t pivot_data, struct sel4_slot piv
 	sel4_set_word(5, src_data);
 	sel4_set_word(6, src.index);
 	sel4_set_word(7, src.depth);
-	return sel4_msg_error(sel4_invoke(dest.root, INV_CNODE_ROTATE, 2, 8, dest.index,
-	                                  dest.depth, pivot_data, pivot.index));
+	return sel4_msg_error(sel4_invoke(dest.root, INV_CNODE_ROTATE, 2, 8, dest.index, dest.depth,
+	                                  pivot_data, pivot.index));
 }
 
 /* Interrupts */
@@ -248,8 +247,8 @@ sel4_cnode_rotate(struct sel4_slot dest, word_t pivot_data, struct sel4_slot piv
                                                                 struct sel4_slot dest)
 {
 	sel4_set_cap(0, dest.root);
-	return sel4_msg_error(sel4_invoke(control, INV_IRQ_CONTROL_GET, 1, 3, irq, dest.index,
-	                                  dest.depth, 0));
+	return sel4_msg_error(
+	        sel4_invoke(control, INV_IRQ_CONTROL_GET, 1, 3, irq, dest.index, dest.depth, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_irq_handler_ack(cptr_t handler)
@@ -276,8 +275,7 @@ sel4_cnode_rotate(struct sel4_slot dest, word_t pivot_data, struct sel4_slot piv
                                                                cptr_t tcb)
 {
 	sel4_set_cap(0, tcb);
-	return sel4_msg_error(
-	        sel4_invoke(domain_set, INV_DOMAIN_SET_SET, 1, 1, domain, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(domain_set, INV_DOMAIN_SET_SET, 1, 1, domain, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_domain_set_schedule_configure(cptr_t domain_set,
@@ -292,17 +290,16 @@ sel4_cnode_rotate(struct sel4_slot dest, word_t pivot_data, struct sel4_slot piv
 [[nodiscard]] static inline enum abi_error sel4_domain_set_schedule_set_start(cptr_t domain_set,
                                                                               word_t index)
 {
-	return sel4_msg_error(sel4_invoke(domain_set, INV_DOMAIN_SET_SCHEDULE_SET_START, 0, 1,
-	                                  index, 0, 0, 0));
+	return sel4_msg_error(
+	        sel4_invoke(domain_set, INV_DOMAIN_SET_SCHEDULE_SET_START, 0, 1, index, 0, 0, 0));
 }
 
 /* Scheduling contexts */
 
 /* Times in microseconds; badge is the first word of the context's timeout faults. */
-[[nodiscard]] static inline enum abi_error
-sel4_sched_control_configure_flags(cptr_t control, cptr_t sched_context, word_t budget_us,
-                                   word_t period_us, word_t extra_refills, word_t badge,
-                                   word_t flags)
+[[nodiscard]] static inline enum abi_error sel4_sched_control_configure_flags(
+        cptr_t control, cptr_t sched_context, word_t budget_us, word_t period_us,
+        word_t extra_refills, word_t badge, word_t flags)
 {
 	sel4_set_cap(0, sched_context);
 	sel4_set_word(4, flags);
@@ -315,8 +312,7 @@ sel4_sched_control_configure_flags(cptr_t control, cptr_t sched_context, word_t 
                                                                    cptr_t object)
 {
 	sel4_set_cap(0, object);
-	return sel4_msg_error(
-	        sel4_invoke(sched_context, INV_SCHED_CONTEXT_BIND, 1, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(sched_context, INV_SCHED_CONTEXT_BIND, 1, 0, 0, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_sched_context_unbind(cptr_t sched_context)

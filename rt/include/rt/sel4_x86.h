@@ -26,8 +26,8 @@
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_page_directory_map(cptr_t directory,
-                                                                       cptr_t vspace,
-                                                                       word_t vaddr, word_t attr)
+                                                                       cptr_t vspace, word_t vaddr,
+                                                                       word_t attr)
 {
 	return sel4_x86_table_map(directory, INV_X86_PAGE_DIRECTORY_MAP, vspace, vaddr, attr);
 }
@@ -46,8 +46,7 @@
 
 [[nodiscard]] static inline enum abi_error sel4_x86_page_table_unmap(cptr_t table)
 {
-	return sel4_msg_error(
-	        sel4_invoke(table, INV_X86_PAGE_TABLE_UNMAP, 0, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(table, INV_X86_PAGE_TABLE_UNMAP, 0, 0, 0, 0, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_page_map(cptr_t page, cptr_t vspace,
@@ -55,8 +54,7 @@
                                                              word_t attr)
 {
 	sel4_set_cap(0, vspace);
-	return sel4_msg_error(
-	        sel4_invoke(page, INV_X86_PAGE_MAP, 1, 3, vaddr, rights, attr, 0));
+	return sel4_msg_error(sel4_invoke(page, INV_X86_PAGE_MAP, 1, 3, vaddr, rights, attr, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_page_unmap(cptr_t page)
@@ -73,29 +71,30 @@
 	return err;
 }
 
-[[nodiscard]] static inline enum abi_error
-sel4_x86_asid_control_make_pool(cptr_t control, cptr_t untyped, struct sel4_slot dest)
+[[nodiscard]] static inline enum abi_error sel4_x86_asid_control_make_pool(cptr_t control,
+                                                                           cptr_t untyped,
+                                                                           struct sel4_slot dest)
 {
 	sel4_set_cap(0, untyped);
 	sel4_set_cap(1, dest.root);
-	return sel4_msg_error(sel4_invoke(control, INV_X86_ASID_CONTROL_MAKE_POOL, 2, 2,
-	                                  dest.index, dest.depth, 0, 0));
+	return sel4_msg_error(sel4_invoke(control, INV_X86_ASID_CONTROL_MAKE_POOL, 2, 2, dest.index,
+	                                  dest.depth, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_asid_pool_assign(cptr_t pool, cptr_t vspace)
 {
 	sel4_set_cap(0, vspace);
-	return sel4_msg_error(
-	        sel4_invoke(pool, INV_X86_ASID_POOL_ASSIGN, 1, 0, 0, 0, 0, 0));
+	return sel4_msg_error(sel4_invoke(pool, INV_X86_ASID_POOL_ASSIGN, 1, 0, 0, 0, 0, 0));
 }
 
 /* The ports first..last, both included. */
-[[nodiscard]] static inline enum abi_error
-sel4_x86_io_port_control_issue(cptr_t control, word_t first, word_t last, struct sel4_slot dest)
+[[nodiscard]] static inline enum abi_error sel4_x86_io_port_control_issue(cptr_t control,
+                                                                          word_t first, word_t last,
+                                                                          struct sel4_slot dest)
 {
 	sel4_set_cap(0, dest.root);
-	return sel4_msg_error(sel4_invoke(control, INV_X86_IO_PORT_CONTROL_ISSUE, 1, 4, first,
-	                                  last, dest.index, dest.depth));
+	return sel4_msg_error(sel4_invoke(control, INV_X86_IO_PORT_CONTROL_ISSUE, 1, 4, first, last,
+	                                  dest.index, dest.depth));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_io_port_in(cptr_t ports, word_t label,
@@ -129,27 +128,26 @@ sel4_x86_io_port_control_issue(cptr_t control, word_t first, word_t last, struct
 [[nodiscard]] static inline enum abi_error sel4_x86_io_port_out8(cptr_t ports, word_t port,
                                                                  word_t value)
 {
-	return sel4_msg_error(
-	        sel4_invoke(ports, INV_X86_IO_PORT_OUT8, 0, 2, port, value, 0, 0));
+	return sel4_msg_error(sel4_invoke(ports, INV_X86_IO_PORT_OUT8, 0, 2, port, value, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_io_port_out16(cptr_t ports, word_t port,
                                                                   word_t value)
 {
-	return sel4_msg_error(
-	        sel4_invoke(ports, INV_X86_IO_PORT_OUT16, 0, 2, port, value, 0, 0));
+	return sel4_msg_error(sel4_invoke(ports, INV_X86_IO_PORT_OUT16, 0, 2, port, value, 0, 0));
 }
 
 [[nodiscard]] static inline enum abi_error sel4_x86_io_port_out32(cptr_t ports, word_t port,
                                                                   word_t value)
 {
-	return sel4_msg_error(
-	        sel4_invoke(ports, INV_X86_IO_PORT_OUT32, 0, 2, port, value, 0, 0));
+	return sel4_msg_error(sel4_invoke(ports, INV_X86_IO_PORT_OUT32, 0, 2, port, value, 0, 0));
 }
 
-[[nodiscard]] static inline enum abi_error
-sel4_x86_irq_get_ioapic(cptr_t control, struct sel4_slot dest, word_t ioapic, word_t pin,
-                        word_t level, word_t polarity, word_t vector)
+[[nodiscard]] static inline enum abi_error sel4_x86_irq_get_ioapic(cptr_t control,
+                                                                   struct sel4_slot dest,
+                                                                   word_t ioapic, word_t pin,
+                                                                   word_t level, word_t polarity,
+                                                                   word_t vector)
 {
 	sel4_set_cap(0, dest.root);
 	sel4_set_word(4, level);
@@ -159,9 +157,11 @@ sel4_x86_irq_get_ioapic(cptr_t control, struct sel4_slot dest, word_t ioapic, wo
 	                                  dest.depth, ioapic, pin));
 }
 
-[[nodiscard]] static inline enum abi_error
-sel4_x86_irq_get_msi(cptr_t control, struct sel4_slot dest, word_t pci_bus, word_t pci_dev,
-                     word_t pci_func, word_t handle, word_t vector)
+[[nodiscard]] static inline enum abi_error sel4_x86_irq_get_msi(cptr_t control,
+                                                                struct sel4_slot dest,
+                                                                word_t pci_bus, word_t pci_dev,
+                                                                word_t pci_func, word_t handle,
+                                                                word_t vector)
 {
 	sel4_set_cap(0, dest.root);
 	sel4_set_word(4, pci_func);
