@@ -19,9 +19,7 @@ static void make_objects(void)
 /* A helper calls test.ep with this word; the call is taken by main with test.reply. */
 static struct thread *take_call(struct job *job, word_t word)
 {
-	*job = (struct job){ .nr = SYS_CALL,
-		             .cap = test.ep,
-		             .in = message(7, 1, word, 0, 0, 0) };
+	*job = (struct job){ .nr = SYS_CALL, .cap = test.ep, .in = message(7, 1, word, 0, 0, 0) };
 	job_start(job, NULL);
 	CHECK_EQ(sel4_recv(test.ep, test.reply).mr[0], word);
 	return job->thread;
@@ -125,9 +123,8 @@ TEST(reply_by_a_copy_of_the_capability)
 TEST(reply_by_another_thread)
 {
 	make_objects();
-	struct job job, other = { .nr = SYS_SEND,
-		                  .cap = test.reply,
-		                  .in = message(8, 1, 21, 0, 0, 0) };
+	struct job job,
+	        other = { .nr = SYS_SEND, .cap = test.reply, .in = message(8, 1, 21, 0, 0, 0) };
 	take_call(&job, 1);
 	job_start(&other, NULL);
 	check_answered(&job, 21);

@@ -97,8 +97,7 @@ static word_t call_often(word_t arg)
 	(void)arg;
 	for (int i = 0; i < 200; i++) {
 		sel4_signal(test.last->gate);
-		struct sel4_msg m =
-		        sel4_call(test.servers[0].ep, message(7, 1, 10, 0, 0, 0));
+		struct sel4_msg m = sel4_call(test.servers[0].ep, message(7, 1, 10, 0, 0, 0));
 		CHECK_EQ(m.info, abi_msginfo(8, 0, 0, 1));
 		CHECK_EQ(m.mr[0], 13);
 	}
@@ -322,6 +321,14 @@ TEST(stack_last_server_deleted)
 
 /* Deleting reply objects of a call in progress */
 
+/* The server has another one afterwards, under the same name. */
+static void replace_reply_object(unsigned int i)
+{
+	cptr_t name = test.servers[i].reply;
+	cap_delete(name);
+	CHECK_OK(sel4_cnode_move(slot(name), slot(reply_new())));
+}
+
 TEST(stack_only_reply_object_deleted)
 {
 	start_chain(1);
@@ -357,7 +364,7 @@ TEST(stack_last_reply_object_deleted)
 TEST(stack_first_reply_object_deleted)
 {
 	start_chain(2);
-	cap_delete(test.servers[0].reply);
+	replace_reply_object(0);
 	check_context_with(server_tcb(1), 2);
 	open_gate();
 	/* The context comes back as far as the gap. */
@@ -369,7 +376,7 @@ TEST(stack_first_reply_object_deleted)
 TEST(stack_middle_reply_object_deleted)
 {
 	start_chain(3);
-	cap_delete(test.servers[1].reply);
+	replace_reply_object(1);
 	open_gate();
 	CHECK_EQ(test.servers[2].left, 1);
 	CHECK_EQ(test.servers[1].left, 1);
@@ -543,10 +550,9 @@ TEST(stack_one_context_for_two_players)
 	settle();
 	make_passive(p);
 	make_passive(q);
-	struct job job = { .nr = SYS_NB_SEND_WAIT,
-		           .cap = end,
-		           .r12 = a,
-		           .in = message(7, 1, 10, 0, 0, 0) };
+	struct job job = {
+		.nr = SYS_NB_SEND_WAIT, .cap = end, .r12 = a, .in = message(7, 1, 10, 0, 0, 0)
+	};
 	for (int i = 0; i < 3; i++) {
 		struct thread *t = job_start(&job, NULL);
 		settle();

@@ -48,9 +48,7 @@ void servers_start(struct server *servers, unsigned int count)
 
 struct thread *client_start(struct job *job, const struct server *server)
 {
-	*job = (struct job){ .nr = SYS_CALL,
-		             .cap = server->ep,
-		             .in = message(7, 1, 10, 0, 0, 0) };
+	*job = (struct job){ .nr = SYS_CALL, .cap = server->ep, .in = message(7, 1, 10, 0, 0, 0) };
 	return job_start(job, NULL);
 }
 
