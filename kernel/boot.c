@@ -45,10 +45,12 @@ static void memory_find(void)
 static void memory_divide(void)
 {
 	struct region image = window_image();
+	if (loader.module.start < image.end && loader.module.end > image.start)
+		panic("boot loader: the module at 0x%lx lies in the kernel", loader.module.start);
 	free = ram;
 	regions_remove(&free, image.start, image.end);
 	regions_remove(&free, ALIGN_DOWN(loader.module.start, PAGE_BITS),
-		       ALIGN_UP(loader.module.end, PAGE_BITS));
+	               ALIGN_UP(loader.module.end, PAGE_BITS));
 }
 
 void boot_main(uint32_t magic, paddr_t info)
@@ -65,9 +67,9 @@ void boot_main(uint32_t magic, paddr_t info)
 	ioapic_init();
 	tsc_init();
 	kprintf("Freehold kernel (%s), %lu MiB RAM, TSC %lu MHz, %u I/O APIC%s%s%s\n",
-		config_debug ? "debug" : "release", regions_size(&ram) >> 20,
-		ticks_per_us, plat_ioapic_count(), plat_ioapic_count() == 1 ? "" : "s",
-		cpu.avx ? ", AVX" : "", cpu.smap ? ", SMAP" : "");
+	        config_debug ? "debug" : "release", regions_size(&ram) >> 20, ticks_per_us,
+	        plat_ioapic_count(), plat_ioapic_count() == 1 ? "" : "s", cpu.avx ? ", AVX" : "",
+	        cpu.smap ? ", SMAP" : "");
 	root_task_make(&ram, &free);
 	cpu_leave_boot();
 }

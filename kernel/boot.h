@@ -31,8 +31,8 @@ void regions_add(struct regions *regions, paddr_t start, paddr_t end);
 void regions_remove(struct regions *regions, paddr_t start, paddr_t end);
 /* Takes the lowest `size` bytes, aligned to 2^align_bits, that start at `from` or above and end at `to`
  * or below. */
-bool regions_take(struct regions *regions, uint64_t size, unsigned align_bits, paddr_t from, paddr_t to,
-		  paddr_t *start);
+bool regions_take(struct regions *regions, uint64_t size, unsigned align_bits, paddr_t from,
+                  paddr_t to, paddr_t *start);
 uint64_t regions_size(const struct regions *regions);
 
 /* Naturally aligned powers of two; of too many, the smallest are left out. */

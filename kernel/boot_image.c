@@ -44,7 +44,8 @@ static struct elf_program program_at(const struct image *image, unsigned i)
 	struct elf_header header;
 	struct elf_program program;
 	memcpy(&header, image->file, sizeof(header));
-	memcpy(&program, image->file + header.program_offset + i * sizeof(program), sizeof(program));
+	memcpy(&program, image->file + header.program_offset + i * sizeof(program),
+	       sizeof(program));
 	return program;
 }
 
@@ -124,7 +125,9 @@ const char *image_parse(struct image *image, const void *file, uint64_t size, ui
 	error = header_check(&header, size, value);
 	if (error)
 		return error;
-	*image = (struct image){.file = file, .file_size = size, .start = ~0ull, .entry = header.entry};
+	*image = (struct image){
+		.file = file, .file_size = size, .start = ~0ull, .entry = header.entry
+	};
 	for (unsigned i = 0; i < header.program_count; i++) {
 		struct elf_program p = program_at(image, i);
 		if (p.memory_size == 0)

@@ -65,7 +65,7 @@ void regions_add(struct regions *regions, paddr_t start, paddr_t end)
 		region_delete(regions, i);
 	}
 	if (region_make_room(regions, &i, end - start))
-		regions->list[i] = (struct region){start, end};
+		regions->list[i] = (struct region){ start, end };
 	assert(regions_valid(regions));
 }
 
@@ -81,15 +81,15 @@ void regions_remove(struct regions *regions, paddr_t start, paddr_t end)
 		}
 		region_delete(regions, i);
 		if (r.start < start && region_make_room(regions, &i, start - r.start))
-			regions->list[i++] = (struct region){r.start, start};
+			regions->list[i++] = (struct region){ r.start, start };
 		if (r.end > end && region_make_room(regions, &i, r.end - end))
-			regions->list[i++] = (struct region){end, r.end};
+			regions->list[i++] = (struct region){ end, r.end };
 	}
 	assert(regions_valid(regions));
 }
 
-bool regions_take(struct regions *regions, uint64_t size, unsigned align_bits, paddr_t from, paddr_t to,
-		  paddr_t *start)
+bool regions_take(struct regions *regions, uint64_t size, unsigned align_bits, paddr_t from,
+                  paddr_t to, paddr_t *start)
 {
 	for (unsigned i = 0; i < regions->count; i++) {
 		struct region r = regions->list[i];
@@ -145,11 +145,9 @@ void untyped_list_add(struct untyped_list *list, paddr_t start, paddr_t end, boo
 		if (bits > ABI_UNTYPED_BITS_MAX)
 			bits = ABI_UNTYPED_BITS_MAX;
 		if (bits >= ABI_UNTYPED_BITS_MIN) {
-			untyped_list_append(list, (struct abi_untyped_desc){
-							  .paddr = start,
-							  .size_bits = (uint8_t)bits,
-							  .is_device = device,
-						  });
+			struct abi_untyped_desc desc = { .paddr = start, .is_device = device };
+			desc.size_bits = (uint8_t)bits;
+			untyped_list_append(list, desc);
 		}
 		start += BIT(bits);
 	}

@@ -87,14 +87,16 @@ static void table_map(unsigned level, vaddr_t vaddr, paddr_t table)
 
 static void tables_make(struct regions *free)
 {
-	static const enum cap_type types[LEVELS] = {CAP_PDPT, CAP_PAGE_DIRECTORY, CAP_PAGE_TABLE};
+	static const enum cap_type types[LEVELS] = { CAP_PDPT, CAP_PAGE_DIRECTORY, CAP_PAGE_TABLE };
 	root.info->user_image_paging.start = root.next_slot;
 	for (unsigned level = LEVELS; level > 0; level--) {
 		unsigned bits = level_bits(level);
-		for (vaddr_t at = ALIGN_DOWN(root.image.start, bits); at < root.end; at += BIT(bits)) {
+		for (vaddr_t at = ALIGN_DOWN(root.image.start, bits); at < root.end;
+		     at += BIT(bits)) {
 			paddr_t table = take_object(free, PAGE_BITS);
 			table_map(level, at, table);
-			provide(cap_make(types[LEVELS - level], 0, table, cap_mapping(ROOT_ASID, at)));
+			provide(cap_make(types[LEVELS - level], 0, table,
+			                 cap_mapping(ROOT_ASID, at)));
 		}
 	}
 	root.info->user_image_paging.end = root.next_slot;
@@ -133,11 +135,11 @@ static void image_take(struct regions *free)
 		panic("root task: %s (0x%lx)", error, value);
 	size = root.image.end - root.image.start;
 	if (size >> PAGE_BITS > SLOTS)
-		panic("root task: its image has 0x%lx bytes; there are capabilities for 0x%lx", size,
-		      (uint64_t)SLOTS << PAGE_BITS);
+		panic("root task: its image has 0x%lx bytes; there are capabilities for 0x%lx",
+		      size, (uint64_t)SLOTS << PAGE_BITS);
 	/* Behind the file if that goes, so that what the file leaves is one piece with other memory. */
 	if (!regions_take(free, size, PAGE_BITS, loader.module.end, KERNEL_PADDR_TOP,
-			  &root.image_paddr))
+	                  &root.image_paddr))
 		root.image_paddr = take(free, size, PAGE_BITS, false);
 	image_load(&root.image, ptr_of(root.image_paddr));
 	root.buffer_vaddr = root.image.end;
@@ -162,7 +164,7 @@ static void module_give(const struct regions *ram, struct regions *free)
 
 static uint8_t *record_add(word_t id, word_t length)
 {
-	struct abi_boot_record record = {id, sizeof(record) + length};
+	struct abi_boot_record record = { id, sizeof(record) + length };
 	uint8_t *at = (uint8_t *)ptr_of(root.extra) + root.info->extra_len;
 	if (record.len > PAGE_SIZE - root.info->extra_len)
 		panic("the boot info's records do not fit into their page");
@@ -177,11 +179,12 @@ static void record_add_memory_map(void)
 		uint32_t size;
 		uint64_t base, length;
 		uint32_t type;
-	} __attribute__((packed)) entry = {.size = sizeof(entry) - sizeof(entry.size)};
-	uint32_t count = loader.memory_count < MEMORY_MAP_MAX ? loader.memory_count : MEMORY_MAP_MAX;
+	} __attribute__((packed)) entry = { .size = sizeof(entry) - sizeof(entry.size) };
+	uint32_t count =
+	        loader.memory_count < MEMORY_MAP_MAX ? loader.memory_count : MEMORY_MAP_MAX;
 	uint32_t bytes = count * (uint32_t)sizeof(entry);
-	uint8_t *at = record_add(BOOT_RECORD_X86_MBMMAP,
-				 sizeof(bytes) + MEMORY_MAP_MAX * sizeof(entry));
+	uint8_t *at =
+	        record_add(BOOT_RECORD_X86_MBMMAP, sizeof(bytes) + MEMORY_MAP_MAX * sizeof(entry));
 	memcpy(at, &bytes, sizeof(bytes));
 	at += sizeof(bytes);
 	for (uint32_t i = 0; i < count; i++) {
@@ -307,11 +310,11 @@ static void capabilities_make(void)
 {
 	const unsigned guard_bits = ABI_WORD_BITS - ABI_ROOT_CNODE_RADIX;
 	provide_at(INIT_CNODE,
-		   cap_make(CAP_CNODE, guard_bits, root.cnode | ABI_ROOT_CNODE_RADIX, 0));
+	           cap_make(CAP_CNODE, guard_bits, root.cnode | ABI_ROOT_CNODE_RADIX, 0));
 	provide_at(INIT_VSPACE, cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
 	provide_at(INIT_TCB, cap_make(CAP_TCB, 0, root.tcb, 0));
-	provide_at(INIT_SCHED_CONTEXT, cap_make(CAP_SCHED_CONTEXT, ABI_SCHED_CONTEXT_BITS_MIN,
-						root.sched_context, 0));
+	provide_at(INIT_SCHED_CONTEXT,
+	           cap_make(CAP_SCHED_CONTEXT, ABI_SCHED_CONTEXT_BITS_MIN, root.sched_context, 0));
 	provide_at(INIT_ASID_POOL, cap_make(CAP_ASID_POOL, 0, root.asid_pool, 0));
 	provide_at(INIT_ASID_CONTROL, cap_make(CAP_ASID_CONTROL, 0, 0, 0));
 	provide_at(INIT_IRQ_CONTROL, cap_make(CAP_IRQ_CONTROL, 0, 0, 0));
@@ -335,7 +338,7 @@ void root_task_make(struct regions *ram, struct regions *free)
 	pages_map();
 	module_give(ram, free);
 	untypeds_make(ram, free);
-	root.info->empty = (struct abi_slot_region){root.next_slot, SLOTS};
+	root.info->empty = (struct abi_slot_region){ root.next_slot, SLOTS };
 	sched_init();
 	thread_make();
 	sched_consider(ptr_of(root.tcb));

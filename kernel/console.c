@@ -47,7 +47,7 @@ struct spec {
 /* Reads one conversion; `*format` is behind the '%' before, behind the conversion afterwards. */
 static struct spec spec_read(const char **format)
 {
-	struct spec spec = {.pad = ' '};
+	struct spec spec = { .pad = ' ' };
 	const char *p = *format;
 	if (*p == '0') {
 		spec.pad = '0';
@@ -91,8 +91,9 @@ static void vkprintf(const char *format, va_list args)
 			break;
 		case 'u':
 		case 'x':
-			print_number(spec.wide ? va_arg(args, unsigned long) : va_arg(args, unsigned),
-				     spec.conversion == 'u' ? 10 : 16, spec.width, spec.pad, false);
+			print_number(spec.wide ? va_arg(args, unsigned long)
+			                       : va_arg(args, unsigned),
+			             spec.conversion == 'u' ? 10 : 16, spec.width, spec.pad, false);
 			break;
 		case 'p':
 			print_text("0x");

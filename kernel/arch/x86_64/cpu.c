@@ -56,8 +56,13 @@ enum { XCR0_X87 = 1, XCR0_SSE = 2, XCR0_AVX = 4 };
 enum { IST_NMI = 1, IST_DOUBLE_FAULT = 2, IST_MACHINE_CHECK = 3, IST_COUNT = 3 };
 enum { IST_STACK_SIZE = 2048 };
 
-enum { VECTOR_NMI = 2, VECTOR_BREAKPOINT = 3, VECTOR_OVERFLOW = 4, VECTOR_DOUBLE_FAULT = 8,
-       VECTOR_MACHINE_CHECK = 18 };
+enum {
+	VECTOR_NMI = 2,
+	VECTOR_BREAKPOINT = 3,
+	VECTOR_OVERFLOW = 4,
+	VECTOR_DOUBLE_FAULT = 8,
+	VECTOR_MACHINE_CHECK = 18,
+};
 
 enum { GATE_INTERRUPT = 0x8e, GATE_DPL3 = 0x60 };
 
@@ -106,7 +111,7 @@ static uint8_t ist_stacks[IST_COUNT][IST_STACK_SIZE] __attribute__((aligned(16))
 extern const uint64_t entry_vectors[256]; /* entry.S */
 void entry_syscall(void);
 
-extern uint64_t kernel_image_table[512];     /* boot.S */
+extern uint64_t kernel_image_table[512];                               /* boot.S */
 extern const uint8_t boot_start[], boot_end[], boot_directories_end[]; /* kernel.ld */
 
 void cpu_set_kernel_stack(uint64_t top)
@@ -141,13 +146,13 @@ BOOT_TEXT static void cpu_find_features(void)
 BOOT_TEXT static void gdt_init(void)
 {
 	uint64_t base = (uint64_t)&tss_room.tss;
-	struct table_pointer pointer = {sizeof(gdt) - 1, (uint64_t)gdt};
+	struct table_pointer pointer = { sizeof(gdt) - 1, (uint64_t)gdt };
 	gdt[SEL_KERNEL_CODE / 8] = SEGMENT_CODE64(0);
 	gdt[SEL_KERNEL_DATA / 8] = SEGMENT_DATA(0);
 	gdt[SEL_USER_DATA / 8] = SEGMENT_DATA(3);
 	gdt[SEL_USER_CODE / 8] = SEGMENT_CODE64(3);
 	gdt[SEL_TSS / 8] = SEGMENT_TSS | (sizeof(struct tss) - 1) | (base & MASK(24)) << 16 |
-			   (base >> 24 & MASK(8)) << 56;
+	                   (base >> 24 & MASK(8)) << 56;
 	gdt[SEL_TSS / 8 + 1] = base >> 32;
 	tss_room.tss.io_bitmap = sizeof(struct tss);
 	for (unsigned i = 0; i < IST_COUNT; i++)
@@ -160,11 +165,11 @@ BOOT_TEXT static void gdt_init(void)
 
 BOOT_TEXT static void idt_init(void)
 {
-	struct table_pointer pointer = {sizeof(idt) - 1, (uint64_t)idt};
+	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
 	for (unsigned i = 0; i < ARRAY_LEN(idt); i++) {
 		uint64_t entry = entry_vectors[i];
 		bool user = i == VECTOR_BREAKPOINT || i == VECTOR_OVERFLOW ||
-			    (i >= VECTOR_TRAP_FIRST && i <= VECTOR_TRAP_LAST);
+		            (i >= VECTOR_TRAP_FIRST && i <= VECTOR_TRAP_LAST);
 		idt[i] = (struct gate){
 			.offset_low = (uint16_t)entry,
 			.offset_mid = (uint16_t)(entry >> 16),
@@ -192,10 +197,10 @@ BOOT_TEXT static void syscall_init(void)
 BOOT_TEXT static void control_registers_init(void)
 {
 	uint64_t cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_MP | CR0_PE;
-	uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-		       (cpu.pge ? CR4_PGE : 0) | (cpu.umip ? CR4_UMIP : 0) |
-		       (cpu.fsgsbase ? CR4_FSGSBASE : 0) | (cpu.xsave ? CR4_OSXSAVE : 0) |
-		       (cpu.smep ? CR4_SMEP : 0) | (cpu.smap ? CR4_SMAP : 0);
+	uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (cpu.pge ? CR4_PGE : 0) |
+	               (cpu.umip ? CR4_UMIP : 0) | (cpu.fsgsbase ? CR4_FSGSBASE : 0) |
+	               (cpu.xsave ? CR4_OSXSAVE : 0) | (cpu.smep ? CR4_SMEP : 0) |
+	               (cpu.smap ? CR4_SMAP : 0);
 	__asm__ volatile("mov %0, %%cr0" ::"r"(cr0) : "memory");
 	__asm__ volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
 	__asm__ volatile("mov %0, %%dr7" ::"r"(0x400ull));

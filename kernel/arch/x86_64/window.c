@@ -21,7 +21,8 @@ extern uint64_t boot_directories[BOOT_DIRECTORIES][512];
 
 /* kernel.ld */
 extern const uint8_t boot_start[], boot_text_start[], boot_data_start[], boot_end[];
-extern const uint8_t boot_directories_end[], text_start[], rodata_start[], data_start[], image_end[];
+extern const uint8_t boot_directories_end[], text_start[], rodata_start[], data_start[],
+        image_end[];
 
 static bool complete; /* all of the window is there */
 
@@ -81,11 +82,11 @@ static void window_complete_large(struct regions *free)
 		paddr_t directory;
 		for (unsigned i = 0; i < free->count; i++)
 			used |= free->list[i].start < (gib + 1) << GIB_BITS &&
-				free->list[i].end > gib << GIB_BITS;
+			        free->list[i].end > gib << GIB_BITS;
 		if (!used)
 			continue;
 		if (!regions_take(free, 1 << PAGE_BITS, PAGE_BITS, 0,
-				  (uint64_t)BOOT_DIRECTORIES << GIB_BITS, &directory))
+		                  (uint64_t)BOOT_DIRECTORIES << GIB_BITS, &directory))
 			panic("no memory for the kernel's page tables");
 		directory_fill(ptr_of(directory), gib);
 		kernel_pdpt[gib] = directory | PTE_PRESENT | PTE_WRITE;
@@ -107,10 +108,8 @@ static void image_complete(void)
 	image_map(text_start, rodata_start, 0);
 	image_map(rodata_start, data_start, no_execute());
 	image_map(data_start, image_end, data);
-	kernel_image_directory[0] =
-		paddr_of_image(kernel_image_table) | PTE_PRESENT | PTE_WRITE;
-	kernel_pdpt[WINDOW_GIBS] =
-		paddr_of_image(kernel_image_directory) | PTE_PRESENT | PTE_WRITE;
+	kernel_image_directory[0] = paddr_of_image(kernel_image_table) | PTE_PRESENT | PTE_WRITE;
+	kernel_pdpt[WINDOW_GIBS] = paddr_of_image(kernel_image_directory) | PTE_PRESENT | PTE_WRITE;
 }
 
 void window_init(struct regions *free)
@@ -118,7 +117,7 @@ void window_init(struct regions *free)
 	kernel_cr3 = paddr_of_image(kernel_pml4);
 	kernel_pml4[0] = 0;
 	cpu_set_cr3(kernel_cr3); /* before anything is global */
-	image_complete();        /* before the window's pages stop being executable: it may be in one */
+	image_complete(); /* before the window's pages stop being executable: it may be in one */
 	if (cpu.huge_pages)
 		window_complete_huge();
 	else
@@ -130,17 +129,17 @@ void window_init(struct regions *free)
 void window_map_device(unsigned page, paddr_t paddr)
 {
 	assert(page > 0 && page < IMAGE_PADDR >> PAGE_BITS && kernel_image_table[page] == 0);
-	kernel_image_table[page] = (paddr & PTE_ADDR) | PTE_PRESENT | PTE_WRITE | PTE_PWT | PTE_PCD |
-				   global() | no_execute();
+	kernel_image_table[page] = (paddr & PTE_ADDR) | PTE_PRESENT | PTE_WRITE | PTE_PWT |
+	                           PTE_PCD | global() | no_execute();
 }
 
 struct region window_image(void)
 {
-	return (struct region){IMAGE_PADDR, paddr_of_image(image_end)};
+	return (struct region){ IMAGE_PADDR, paddr_of_image(image_end) };
 }
 
 struct region window_boot_part(void)
 {
 	const uint8_t *end = cpu.huge_pages ? boot_directories_end : boot_end;
-	return (struct region){paddr_of_image(boot_start), paddr_of_image(end)};
+	return (struct region){ paddr_of_image(boot_start), paddr_of_image(end) };
 }

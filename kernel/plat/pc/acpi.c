@@ -39,7 +39,12 @@ struct madt_ioapic {
 	uint32_t address, interrupt_base;
 };
 
-enum { BIOS_EBDA_SEGMENT = 0x40e, BIOS_EBDA_SIZE = 1024, BIOS_START = 0xe0000, BIOS_END = 0x100000 };
+enum {
+	BIOS_EBDA_SEGMENT = 0x40e,
+	BIOS_EBDA_SIZE = 1024,
+	BIOS_START = 0xe0000,
+	BIOS_END = 0x100000,
+};
 enum { TABLE_LENGTH_MAX = 1 << 20 };
 
 unsigned acpi_ioapic_count;

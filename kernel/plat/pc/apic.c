@@ -35,7 +35,12 @@ enum apic_register {
 	APIC_TIMER_DIVIDE = 0x3e0,
 };
 
-enum { SPURIOUS_ENABLE = 1 << 8, LVT_MASKED = 1 << 16, LVT_TSC_DEADLINE = 2 << 17, DIVIDE_BY_1 = 0xb };
+enum {
+	SPURIOUS_ENABLE = 1 << 8,
+	LVT_MASKED = 1 << 16,
+	LVT_TSC_DEADLINE = 2 << 17,
+	DIVIDE_BY_1 = 0xb,
+};
 enum { VECTORS_PER_WORD = 32, WORD_STRIDE = 16 };
 enum { TICKS_MAX = 1 << 30 }; /* ahead; farther deadlines are approached in steps */
 
@@ -146,7 +151,8 @@ BOOT_TEXT void apic_init(void)
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	/* The firmware may have left interrupts in service: each would block those below it. */
 	for (unsigned word = 0; word < 8; word++) {
-		for (uint32_t left = apic_read(APIC_ISR + word * WORD_STRIDE); left; left &= left - 1)
+		for (uint32_t left = apic_read(APIC_ISR + word * WORD_STRIDE); left;
+		     left &= left - 1)
 			plat_eoi();
 	}
 	apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_1);

@@ -51,8 +51,8 @@ void plat_ioapic_route(unsigned ioapic, unsigned pin, bool level, bool active_lo
 	ioapic_write(ioapic, REG_ROUTES + 2 * pin, ROUTE_MASKED);
 	ioapic_write(ioapic, REG_ROUTES + 2 * pin + 1, destination << 24);
 	ioapic_write(ioapic, REG_ROUTES + 2 * pin,
-		     ROUTE_MASKED | (level ? ROUTE_LEVEL : 0) |
-			     (active_low ? ROUTE_LOW_ACTIVE : 0) | vector);
+	             ROUTE_MASKED | (level ? ROUTE_LEVEL : 0) |
+	                     (active_low ? ROUTE_LOW_ACTIVE : 0) | vector);
 }
 
 void plat_ioapic_mask(unsigned ioapic, unsigned pin, bool masked)

@@ -86,7 +86,7 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 		kprintf("boot loader: more than %u memory regions\n", LOADER_MEMORY_MAX);
 		return;
 	}
-	loader.memory[loader.memory_count++] = (struct loader_memory){base, length, type};
+	loader.memory[loader.memory_count++] = (struct loader_memory){ base, length, type };
 }
 
 static void add_module(uint64_t start, uint64_t end)
@@ -95,11 +95,11 @@ static void add_module(uint64_t start, uint64_t end)
 		return; /* only the first counts */
 	if (start >= end || !window_ptr(start, end - start))
 		panic("boot loader: module from 0x%lx to 0x%lx", start, end);
-	loader.module = (struct region){start, end};
+	loader.module = (struct region){ start, end };
 }
 
 static void copy_vbe(const void *info, const void *mode_info, unsigned mode, unsigned segment,
-		     unsigned offset, unsigned length)
+                     unsigned offset, unsigned length)
 {
 	struct loader_vbe *vbe = &loader.vbe;
 	if (!info || !mode_info)
@@ -154,8 +154,8 @@ static void mb1_read(paddr_t address)
 	}
 	if (info.flags & MB1_VBE)
 		copy_vbe(window_ptr(info.vbe_info, sizeof(loader.vbe.info)),
-			 window_ptr(info.vbe_mode_info, sizeof(loader.vbe.mode_info)), info.vbe_mode,
-			 info.vbe_segment, info.vbe_offset, info.vbe_length);
+		         window_ptr(info.vbe_mode_info, sizeof(loader.vbe.mode_info)),
+		         info.vbe_mode, info.vbe_segment, info.vbe_offset, info.vbe_length);
 }
 
 static void mb2_read_map(const uint8_t *tag, uint32_t size)
@@ -201,7 +201,7 @@ static void mb2_read_tag(const uint8_t *bytes, uint32_t type, uint32_t size)
 	case TAG_VBE:
 		if (size >= sizeof(*vbe))
 			copy_vbe(vbe->info, vbe->mode_info, vbe->mode, vbe->segment, vbe->offset,
-				 vbe->length);
+			         vbe->length);
 		return;
 	case TAG_FRAMEBUFFER:
 		if (size < sizeof(struct mb2_tag) + sizeof(loader.framebuffer))

@@ -16,14 +16,14 @@ enum { PIT_HZ = 1193182, PIT_CHANNEL2 = 0x42, PIT_COMMAND = 0x43, PIT_GATE_PORT 
 enum { PIT_CHANNEL2_MODE0 = 0xb0, PIT_LATCH_CHANNEL2 = 0x80, PIT_START = 0xffff };
 enum { GATE_ON = 1, SPEAKER_ON = 2, PIT_OUTPUT = 0x20 };
 
-enum { PRECISION = 4096 };           /* window over uncertainty */
-enum { PIT_WINDOW_MIN = 100 };       /* counts: 84 us */
-enum { PIT_WINDOW_MAX = 48000 };     /* counts: 40 ms; the counter wraps at 55 */
+enum { PRECISION = 4096 };       /* window over uncertainty */
+enum { PIT_WINDOW_MIN = 100 };   /* counts: 84 us */
+enum { PIT_WINDOW_MAX = 48000 }; /* counts: 40 ms; the counter wraps at 55 */
 enum { STEP_POLLS_MAX = 1000000, ATTEMPTS_MAX = 50 };
 enum { MHZ_MIN = 100, MHZ_MAX = 20000 };
 
 struct sample {
-	uint16_t pit; /* counts down */
+	uint16_t pit;  /* counts down */
 	uint32_t apic; /* counts down */
 	uint64_t tsc, uncertainty;
 };
@@ -59,7 +59,7 @@ static struct sample sample_step(void)
 		uint16_t pit = pit_read();
 		uint64_t later = rdtsc();
 		if (pit != before)
-			return (struct sample){pit, apic_timer_count(), later, later - earlier};
+			return (struct sample){ pit, apic_timer_count(), later, later - earlier };
 		earlier = later;
 	}
 	panic("the timer chip does not count: the rate of the TSC is unknown");
@@ -100,10 +100,10 @@ static bool measure(struct window *window)
 	bool exact;
 	do {
 		last = sample_step();
-		*window = (struct window){last.tsc - first.tsc, first.apic - last.apic,
-					  (uint16_t)(first.pit - last.pit)};
+		*window = (struct window){ last.tsc - first.tsc, first.apic - last.apic,
+			                   (uint16_t)(first.pit - last.pit) };
 		exact = window->pit >= PIT_WINDOW_MIN &&
-			(first.uncertainty + last.uncertainty) * PRECISION <= window->tsc;
+		        (first.uncertainty + last.uncertainty) * PRECISION <= window->tsc;
 	} while (!exact && window->pit < PIT_WINDOW_MAX && !pit_wrapped());
 	exact = exact && !pit_wrapped();
 	pit_stop();
@@ -112,7 +112,7 @@ static bool measure(struct window *window)
 
 void tsc_init(void)
 {
-	struct window window = {0};
+	struct window window = { 0 };
 	unsigned attempts = 0;
 	ticks_per_us = known_mhz();
 	if (ticks_per_us && cpu.tsc_deadline) {
@@ -121,7 +121,8 @@ void tsc_init(void)
 	}
 	while (!measure(&window)) {
 		if (++attempts == ATTEMPTS_MAX)
-			panic("the rate of the TSC cannot be measured: %lu ticks in %lu of the timer chip",
+			panic("the rate of the TSC cannot be measured: %lu ticks in %lu of the "
+			      "timer chip",
 			      window.tsc, window.pit);
 	}
 	if (!ticks_per_us)
