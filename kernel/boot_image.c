@@ -190,9 +190,9 @@ void image_load(const struct image *image, uint8_t *to)
 	zero_gaps(image, to);
 	for (unsigned i = 0; i < count; i++) {
 		struct elf_program p = program_at(image, i);
-		uint8_t *dst = to + (p.vaddr - image->start);
 		if (p.memory_size == 0)
 			continue;
+		uint8_t *dst = to + (p.vaddr - image->start);
 		memcpy(dst, image->file + p.offset, p.file_size);
 		if (filled_before(image, i, p.vaddr + p.file_size, p.vaddr + p.memory_size))
 			memset(dst + p.file_size, 0, p.memory_size - p.file_size);

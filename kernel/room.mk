@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # kernel: the embedded kernel, a root task cannot tell it from seL4. Nothing above may include it.
 kernel_USES := abi
-kernel_SOURCES := $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S \
-	kernel/plat/pc/*.c)
+kernel_SOURCES := $(filter-out %_test.c,$(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c \
+	kernel/arch/x86_64/*.S kernel/plat/pc/*.c))
 kernel_PRIVATE := kernel kernel/arch/x86_64 kernel/plat/pc
 kernel_SCRIPT := kernel/arch/x86_64/kernel.ld
 
@@ -11,3 +11,10 @@ ifneq ($(wildcard $(kernel_SCRIPT)),)
 $(call kernel,release,-DCONFIG_DEBUG=0)
 $(call kernel,debug,-DCONFIG_DEBUG=1)
 endif
+
+# Host tests of what reads the boot loader's, the firmware's and the root task's words.
+$(B)/unit/kernel/%: UNIT_CFLAGS += $(addprefix -I,$(kernel_PRIVATE))
+$(call unit_test,kernel/boot_memory_test.c,kernel/boot_memory.c kernel/boot_test.c)
+$(call unit_test,kernel/boot_image_test.c,kernel/boot_image.c kernel/boot_test.c)
+$(call unit_test,kernel/plat/pc/firmware_test.c,kernel/plat/pc/acpi.c kernel/plat/pc/multiboot.c \
+	kernel/boot_test.c)

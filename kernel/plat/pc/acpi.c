@@ -29,7 +29,7 @@ struct table {
 	uint8_t revision, checksum;
 	char oem[6], oem_table[8];
 	uint32_t oem_revision, creator, creator_revision;
-};
+} __attribute__((packed)); /* and at any address */
 _Static_assert(sizeof(struct table) == 36, "table");
 
 enum { MADT_HEADER = sizeof(struct table) + 8, MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
@@ -60,13 +60,12 @@ static bool sum_is_zero(const uint8_t *bytes, uint32_t length)
 
 static bool rsdp_scan(paddr_t start, paddr_t end)
 {
-	uint64_t signature;
-	memcpy(&signature, "RSD PTR ", sizeof(signature));
-	for (paddr_t at = start; at + RSDP_SIZE <= end; at += 16) {
-		const uint64_t *candidate = ptr_of(at);
-		if (*candidate != signature || !sum_is_zero(ptr_of(at), RSDP_V1_SIZE))
+	const uint8_t *bytes = window_ptr(start, end - start);
+	for (uint64_t at = 0; bytes && at + RSDP_SIZE <= end - start; at += 16) {
+		if (memcmp(bytes + at, "RSD PTR ", 8) != 0 ||
+		    !sum_is_zero(bytes + at, RSDP_V1_SIZE))
 			continue;
-		memcpy(loader.rsdp, candidate, RSDP_SIZE);
+		memcpy(loader.rsdp, bytes + at, RSDP_SIZE);
 		loader.has_rsdp = true;
 		return true;
 	}
@@ -75,10 +74,12 @@ static bool rsdp_scan(paddr_t start, paddr_t end)
 
 static void rsdp_find(void)
 {
-	uint16_t segment;
+	uint16_t segment = 0;
+	const void *from = window_ptr(BIOS_EBDA_SEGMENT, sizeof(segment));
 	if (loader.has_rsdp)
 		return;
-	memcpy(&segment, ptr_of(BIOS_EBDA_SEGMENT), sizeof(segment));
+	if (from)
+		memcpy(&segment, from, sizeof(segment));
 	paddr_t ebda = (paddr_t)segment << 4;
 	if (ebda >= 0x80000 && ebda < 0xa0000 && rsdp_scan(ebda, ebda + BIOS_EBDA_SIZE))
 		return;
@@ -90,12 +91,11 @@ static void rsdp_find(void)
 static const struct table *table_at(paddr_t paddr, const char *what)
 {
 	const struct table *table = window_ptr(paddr, sizeof(*table));
-	uint32_t length;
 	if (paddr == 0 || !table) {
 		kprintf("ACPI: %s at 0x%lx, where it cannot be\n", what, paddr);
 		return NULL;
 	}
-	length = table->length;
+	uint32_t length = table->length;
 	if (length < sizeof(*table) || length > TABLE_LENGTH_MAX || !window_ptr(paddr, length)) {
 		kprintf("ACPI: %s at 0x%lx has a length of %u\n", what, paddr, length);
 		return NULL;
