@@ -75,9 +75,9 @@ static int visit_function(struct walk *walk, struct pci_function *f)
 	return header_type;
 }
 
-static void visit_device(struct walk *walk, uint8_t bus, uint8_t device)
+static void visit_device(struct walk *walk, uint8_t bus, unsigned int device)
 {
-	struct pci_function f = { .bus = bus, .device = device };
+	struct pci_function f = { .bus = bus, .device = (uint8_t)device };
 	int header_type = visit_function(walk, &f);
 	if (header_type < 0 || !(header_type & HEADER_TYPE_MULTIFUNCTION))
 		return;
@@ -90,7 +90,7 @@ size_t pci_enumerate(cptr_t ports, pci_found_fn *found, void *to)
 	struct walk walk = { .ports = ports, .found = found, .to = to };
 	add_bus(&walk, 0);
 	for (size_t next = 0; next < walk.queued; next++)
-		for (uint8_t device = 0; device < DEVICES; device++)
+		for (unsigned int device = 0; device < DEVICES; device++)
 			visit_device(&walk, walk.queue[next], device);
 	return walk.functions;
 }
