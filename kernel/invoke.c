@@ -158,7 +158,7 @@ enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, b
 			answer_error(thread);
 		thread->state = THREAD_RUNNING;
 	} else if (thread->state == THREAD_RESTART) {
-		if (call && !inv.deferred) {
+		if (call) {
 			thread->ctx.rdi = 0;
 			thread->ctx.rsi = abi_msginfo(0, 0, 0, inv.result_words);
 		}

@@ -26,7 +26,6 @@ struct invocation {
 	bool blocking;
 	bool may_donate;
 	bool first_phase; /* send phase of a combined system call */
-	bool deferred;    /* the answer comes later */
 	word_t result_words;
 };
 word_t inv_arg(const struct invocation *inv, unsigned i);

@@ -183,10 +183,10 @@ static enum outcome decode_yield_to(struct invocation *inv)
 		sc_complete_yield(sc->yield_from);
 	sc_resume(sc);
 	if (thread_is_schedulable(thread) && thread->priority >= current->priority) {
+		/* The empty answer that it gets now stays if it is suspended before the real one. */
 		current->yield_to = sc;
 		sc->yield_from = current;
 		sched_yield_behind(thread);
-		inv->deferred = true;
 		return DONE;
 	}
 	if (thread_is_schedulable(thread)) {
