@@ -19,6 +19,11 @@ void console_init(void)
 {
 	console_ports = slot_new();
 	exit_ports = slot_new();
+	console_restore();
+}
+
+void console_restore(void)
+{
 	(void)sel4_x86_io_port_control_issue(INIT_IO_PORT_CONTROL, COM1, COM1 + 7,
 	                                     slot(console_ports));
 	(void)sel4_x86_io_port_control_issue(INIT_IO_PORT_CONTROL, EXIT_PORT, EXIT_PORT + 3,

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 
 void console_init(void);
+/* After all I/O port capabilities were revoked: the console's come back. */
+void console_restore(void);
 void console_put(char c);
 
 /* %s %c %d %u %x %p, l and ll, zero padding, field width and "-"; no floating point. */
