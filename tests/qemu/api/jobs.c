@@ -103,3 +103,11 @@ void spin_us(word_t us)
 	while (rdtsc() - start < ticks)
 		;
 }
+
+bool any_attempt(bool (*attempt)(void))
+{
+	for (int i = 0; i < 5; i++)
+		if (attempt())
+			return true;
+	return false;
+}

@@ -81,3 +81,9 @@ static inline word_t now_us(void)
 void sleep_us(word_t us);
 /* Spins. */
 void spin_us(word_t us);
+/*
+ * For what depends on time: true if an attempt succeeds, out of a few. The machine may be a
+ * program that stands still now and then, for longer than any period of a test; what is wrong
+ * with the kernel fails each time. An attempt stops the threads that it made.
+ */
+bool any_attempt(bool (*attempt)(void));
