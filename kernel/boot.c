@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Booting, from the first C function to the root task. The order matters: the console first, so that
- * whatever fails can say so; the processor's gates next; the window before anything above 4 GiB is
- * read; the clocks before anything is scheduled.
+ * Booting, from the first C function to the root task. The order matters: the console first, so
+ * that whatever fails can say so; the processor's gates next; the window before anything above 4
+ * GiB is read; the clocks before anything is scheduled.
  *
  * `ram` is all memory that objects may be made of, `free` what of it nobody has taken yet. Memory
  * below 1 MiB is the firmware's and goes to the root task as device memory, as on seL4.
@@ -16,7 +16,7 @@ static struct regions ram, free;
 
 _Noreturn void boot_main(uint32_t magic, paddr_t info); /* boot.S */
 
-/* Firmware contradicts itself at times: where regions overlap, memory is usable only if all say so. */
+/* Where regions overlap, as they do at times, memory is usable only if all say so. */
 static void memory_find(void)
 {
 	for (unsigned i = 0; i < loader.memory_count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the modules that boot the kernel offer each other; nobody else includes this. Most of them lie
- * in the boot part of the image (kernel.ld), which is gone when the root task runs.
+ * What the modules that boot the kernel offer each other; nobody else includes this. Most of them
+ * lie in the boot part of the image (kernel.ld), which is gone when the root task runs.
  *
  * The order: boot_main brings up the console and the processor, reads what the boot loader left
  * (multiboot.c), completes the kernel's mappings (window.c), finds and sets up the interrupt
@@ -29,8 +29,7 @@ struct regions {
 
 void regions_add(struct regions *regions, paddr_t start, paddr_t end);
 void regions_remove(struct regions *regions, paddr_t start, paddr_t end);
-/* Takes the lowest `size` bytes, aligned to 2^align_bits, that start at `from` or above and end at `to`
- * or below. */
+/* Takes the lowest `size` bytes, aligned to 2^align_bits, in [from, to). */
 bool regions_take(struct regions *regions, uint64_t size, unsigned align_bits, paddr_t from,
                   paddr_t to, paddr_t *start);
 uint64_t regions_size(const struct regions *regions);

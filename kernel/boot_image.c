@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The root task's image: an ELF64 file, of which every program header that has a size in memory counts,
- * whatever its type (seL4 does the same; SEL4-ABI.md, section 14). The file is not trusted: whatever it
- * says lies in its bounds when image_parse has let it pass.
+ * The root task's image: an ELF64 file, of which every program header that has a size in memory
+ * counts, whatever its type (seL4 does the same; docs/design/sel4-abi.md, section 14). The file is
+ * not trusted: whatever it says lies in its bounds when image_parse has let it pass.
  *
- * Loading means: all of the memory is zero, then header after header puts its bytes from the file and
- * zeroes behind them. The last matters where a header's zeroes lie over an earlier header's bytes (a
- * PT_TLS inside a PT_LOAD). Memory is written once where that is all the same: booting should not take
- * longer for a large .bss than it must.
+ * Loading means: all of the memory is zero, then header after header puts its bytes from the file
+ * and zeroes behind them. The last matters where a header's zeroes lie over an earlier header's
+ * bytes (a PT_TLS inside a PT_LOAD). Memory is written once where that is all the same: booting
+ * should not take longer for a large .bss than it must.
  */
 #include "boot.h"
 
@@ -144,7 +144,7 @@ const char *image_parse(struct image *image, const void *file, uint64_t size, ui
 	return bounds_check(image, value);
 }
 
-/* Where bytes from the file at `at` or above go: the lowest such range, joined with those it overlaps. */
+/* The lowest range with bytes from the file that ends above `at`; false if there is none. */
 static bool next_filled(const struct image *image, vaddr_t at, vaddr_t *start, vaddr_t *end)
 {
 	unsigned count = program_count(image);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ELF images: each rule of image_parse by a file that breaks it, loading against the plain way (zero
- * everything, then header by header), and both with random files under the sanitizers.
+ * ELF images: each rule of image_parse by a file that breaks it, loading against the plain way
+ * (zero everything, then header by header), and both with random files under the sanitizers.
  */
 #include <elf.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sets of physical memory, and their division into untypeds (seL4 manual, section 2.4). Pure: nothing
- * here touches the memory that it speaks of.
+ * Sets of physical memory, and their division into untypeds (seL4 manual, section 2.4). Pure:
+ * nothing here touches the memory that it speaks of.
  *
- * Limits: REGIONS_MAX regions in a set, ABI_BOOT_UNTYPEDS_MAX untypeds. What goes beyond is lost, the
- * smallest first.
+ * Limits: REGIONS_MAX regions in a set, ABI_BOOT_UNTYPEDS_MAX untypeds. What goes beyond is lost,
+ * the smallest first.
  */
 #include "boot.h"
 

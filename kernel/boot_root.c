@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The root task (seL4 manual, chapter 9): its image, its objects, its capabilities and the boot info
- * that says where everything is. All memory for it comes out of `free`; what is left then becomes its
- * untypeds. Slots and their order are those of seL4: SEL4-ABI.md, section 11.
+ * The root task (seL4 manual, chapter 9): its image, its objects, its capabilities and the boot
+ * info that says where everything is. All memory for it comes out of `free`; what is left then
+ * becomes its untypeds. Slots and their order are those of seL4: docs/design/sel4-abi.md, section
+ * 11.
  *
- * The address space: the image's pages, then the IPC buffer, the boot info and the page of its extra
- * records; every page read, write, execute.
+ * The address space: the image's pages, then the IPC buffer, the boot info and the page of its
+ * extra records; every page read, write, execute.
  */
 #include "arch.h"
 #include "boot.h"
@@ -137,7 +138,7 @@ static void image_take(struct regions *free)
 	if (size >> PAGE_BITS > SLOTS)
 		panic("root task: its image has 0x%lx bytes; there are capabilities for 0x%lx",
 		      size, (uint64_t)SLOTS << PAGE_BITS);
-	/* Behind the file if that goes, so that what the file leaves is one piece with other memory. */
+	/* Behind the file if that goes: what the file leaves is one piece with other memory. */
 	if (!regions_take(free, size, PAGE_BITS, loader.module.end, KERNEL_PADDR_TOP,
 	                  &root.image_paddr))
 		root.image_paddr = take(free, size, PAGE_BITS, false);
@@ -309,8 +310,7 @@ static void objects_take(struct regions *free)
 static void capabilities_make(void)
 {
 	const unsigned guard_bits = ABI_WORD_BITS - ABI_ROOT_CNODE_RADIX;
-	provide_at(INIT_CNODE,
-	           cap_make(CAP_CNODE, guard_bits, root.cnode | ABI_ROOT_CNODE_RADIX, 0));
+	provide_at(INIT_CNODE, cap_cnode(root.cnode, ABI_ROOT_CNODE_RADIX, 0, guard_bits));
 	provide_at(INIT_VSPACE, cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
 	provide_at(INIT_TCB, cap_make(CAP_TCB, 0, root.tcb, 0));
 	provide_at(INIT_SCHED_CONTEXT,
@@ -334,6 +334,7 @@ void root_task_make(struct regions *ram, struct regions *free)
 	vspace_init(root.vspace);
 	asid_table[0] = ptr_of(root.asid_pool);
 	asid_table[0][ROOT_ASID] = root.vspace;
+	*vspace_asid_mark(root.vspace) = cap_mapping(ROOT_ASID, 0);
 	tables_make(free);
 	pages_map();
 	module_give(ram, free);

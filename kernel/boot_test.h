@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the host tests of the boot modules share: a panic that comes back to the test, output that goes
- * nowhere, random numbers, and an assertion that says where.
+ * What the host tests of the boot modules share: a panic that comes back to the test, output that
+ * goes nowhere, random numbers, and an assertion that says where.
  */
 #pragma once
 #include <setjmp.h>

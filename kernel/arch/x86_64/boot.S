@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the boot loader to C: 32-bit protected mode without paging, to 64-bit mode at the kernel's own
- * addresses. Multiboot 1 and 2: EAX holds the loader's magic number, EBX the physical address of its
- * information.
+ * From the boot loader to C: 32-bit protected mode without paging, to 64-bit mode at the kernel's
+ * own addresses. Multiboot 1 and 2: EAX holds the loader's magic number, EBX the physical address
+ * of its information.
  *
- * The first page tables are final in shape, not in attributes (window.c sets these): PML4 entries 0 and
- * 511 share one PDPT, so that physical memory appears at 0 (until window_init cuts that off) and in the
- * window; PDPT entry 510 shows its first GiB once more, where the kernel image is linked. With 1 GiB
- * pages the window is complete; without, its first 4 GiB are there, of 2 MiB pages.
+ * The first page tables are final in shape, not in attributes (window.c sets these): PML4 entries 0
+ * and 511 share one PDPT, so that physical memory appears at 0 (until window_init cuts that off)
+ * and in the window; PDPT entry 510 shows its first GiB once more, where the kernel image is
+ * linked. With 1 GiB pages the window is complete; without, its first 4 GiB are there, of 2 MiB
+ * pages.
  */
 #include "context.h"
 #include "layout.h"
@@ -135,7 +136,7 @@ boot_entry64:
 	xorl %eax, %eax
 	movl %eax, %fs
 	movl %eax, %gs
-	/* The stack lies in the window: the image's mapping of the boot part goes away at the end. */
+	/* The stack is in the window: the boot part's own mapping goes away at the end. */
 	movabsq $boot_stack_top - KERNEL_IMAGE_BASE + KERNEL_WINDOW_BASE, %rsp
 	movl %edi, %edi
 	movl %ebp, %esi

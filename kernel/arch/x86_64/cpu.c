@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processor's set-up: what it can do (`cpu`), segments, gates, the task state segment, system-call
- * registers, control registers. Done once, by cpu_init; afterwards only TSS.RSP0 changes, with each
- * thread that runs.
+ * The processor's set-up: what it can do (`cpu`), segments, gates, the task state segment,
+ * system-call registers, control registers. Done once, by cpu_init; afterwards only TSS.RSP0
+ * changes, with each thread that runs.
  *
- * Every gate is an interrupt gate: the kernel runs with interrupts off. Interrupts and exceptions save
- * into the TCB of the running thread (RSP0, context.h); those that can strike inside the kernel, where
- * no stack can be trusted, have stacks of their own.
+ * Every gate is an interrupt gate: the kernel runs with interrupts off. Interrupts and exceptions
+ * save into the TCB of the running thread (RSP0, context.h); those that can strike inside the
+ * kernel, where no stack can be trusted, have stacks of their own.
  */
 #include "arch.h"
 #include "boot.h"
@@ -231,8 +231,8 @@ BOOT_TEXT void cpu_init(void)
 }
 
 /*
- * The last step of booting. The stack is the boot stack still, in the window: the root task cannot use
- * that memory before the kernel has left to it.
+ * The last step of booting. The stack is the boot stack still, in the window: the root task cannot
+ * use that memory before the kernel has left to it.
  */
 _Noreturn void cpu_leave_boot(void)
 {

@@ -3,8 +3,8 @@
  * The kernel's own address space, beyond what types.h says; for C, assembly and the linker script.
  *
  * The last two GiB show physical memory from 0 on, but only where the kernel image is: kernel text
- * executable and read-only, the rest not executable. The image starts at 1 MiB, so that the pages below
- * are free: there the device registers are mapped that the kernel itself uses, uncached.
+ * executable and read-only, the rest not executable. The image starts at 1 MiB, so that the pages
+ * below are free: there the device registers are mapped that the kernel itself uses, uncached.
  *
  * The image starts with its boot part (.boot32, .boot.text, .boot.data): code and data that only
  * booting uses, unmapped and given to the root task as untyped memory at the end of booting.

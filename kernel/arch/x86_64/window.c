@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel's own mappings, from what boot.S began to their final state: the identity mapping goes, the
- * window becomes global and not executable, the image gets pages with the rights of its parts, and the
- * devices that the kernel itself uses are mapped uncached.
+ * The kernel's own mappings, from what boot.S began to their final state: the identity mapping
+ * goes, the window becomes global and not executable, the image gets pages with the rights of its
+ * parts, and the devices that the kernel itself uses are mapped uncached.
  *
- * The window reaches as far as its pages do: with 1 GiB pages over all of its 510 GiB; with 2 MiB pages
- * over the first 4 GiB and each GiB in which there is RAM. Everything here belongs to the boot part of
- * the image, but for the tables themselves.
+ * The window reaches as far as its pages do: with 1 GiB pages over all of its 510 GiB; with 2 MiB
+ * pages over the first 4 GiB and each GiB in which there is RAM. Everything here belongs to the
+ * boot part of the image, but for the tables themselves.
  */
 #include "arch.h"
 #include "boot.h"

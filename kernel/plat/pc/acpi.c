@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ACPI tables, as far as the kernel needs them: from the root pointer over the root table (XSDT or
- * RSDT) to the MADT, and in that the I/O APICs. The rest is the root task's: it gets the root pointer
- * in its boot info, and the tables as device memory.
+ * The ACPI tables, as far as the kernel needs them: from the root pointer over the root table (XSDT
+ * or RSDT) to the MADT, and in that the I/O APICs. The rest is the root task's: it gets the root
+ * pointer in its boot info, and the tables as device memory.
  *
  * Firmware writes these tables; they are checked (place, length, checksum), and what is broken is a
  * panic that says so. ACPI specification 6.5, sections 5.2.5 to 5.2.12.

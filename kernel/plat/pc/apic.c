@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC, in xAPIC mode: end of interrupt, what is pending, and the timer (Intel SDM, volume 3,
- * chapter 11).
+ * The local APIC, in xAPIC mode: end of interrupt, what is pending, and the timer (Intel SDM,
+ * volume 3, chapter 11).
  *
- * The timer interrupts at or soon after the last deadline set, and never not at all: where the hardware
- * counts in 32 bits of its own clock, the interrupt may come early. In TSC-deadline mode the deadline
- * is the processor's business.
+ * The timer interrupts at or soon after the last deadline set, and never not at all: where the
+ * hardware counts in 32 bits of its own clock, the interrupt may come early. In TSC-deadline mode
+ * the deadline is the processor's business.
  */
 #include "arch.h"
 #include "boot.h"

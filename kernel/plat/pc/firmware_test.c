@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the boot loader and the firmware leave in memory: good tables are read right, and random damage
- * to them never makes the readers look outside the memory that there is (the sanitizer watches), nor
- * go on for ever.
+ * What the boot loader and the firmware leave in memory: good tables are read right, and random
+ * damage to them never makes the readers look outside the memory that there is (the sanitizer
+ * watches), nor go on for ever.
  */
 #include <string.h>
 #include "boot_test.h"
@@ -21,6 +21,12 @@ const void *window_ptr(paddr_t paddr, uint64_t size)
 static void put(paddr_t at, uint64_t value, unsigned bytes)
 {
 	memcpy(memory + at, &value, bytes);
+}
+
+static void put_text(paddr_t at, const char *text)
+{
+	while (*text)
+		memory[at++] = (uint8_t)*text++;
 }
 
 static void start_over(void)
@@ -52,7 +58,7 @@ static void make_mb1(void)
 	put(INFO + 72, 0xc000, 4);
 	put(INFO + 76, 0xd000, 4);
 	put(INFO + 80, 0x4118, 2);
-	memcpy(memory + 0xc000, "VESA", 4);
+	put_text(0xc000, "VESA");
 }
 
 static void check_loader(void)
@@ -106,7 +112,7 @@ static paddr_t make_mb2(void)
 	put(at + 8, 0xfd000000, 8);
 	put(at + 16, 3200, 4);
 	at = put_tag(at, 8, 38);
-	memcpy(memory + at + 8, "RSD PTR ", 8);
+	put_text(at + 8, "RSD PTR ");
 	at = put_tag(at, 15, 44);
 	at = put_tag(at, 14, 28);
 	at = put_tag(at, 0, 8);
@@ -155,7 +161,7 @@ static void fix_sum(paddr_t table, unsigned length, unsigned sum_at)
 
 static void put_table(paddr_t at, const char *signature, unsigned length)
 {
-	memcpy(memory + at, signature, 4);
+	put_text(at, signature);
 	put(at + 4, length, 4);
 	fix_sum(at, length, 9);
 }
@@ -174,7 +180,7 @@ static void make_acpi(bool xsdt)
 	put_table(RSDT_AT, "RSDT", 44);
 	put(XSDT_AT + 36, MADT_AT, 8);
 	put_table(XSDT_AT, "XSDT", 44);
-	memcpy(memory + RSDP_AT, "RSD PTR ", 8);
+	put_text(RSDP_AT, "RSD PTR ");
 	put(RSDP_AT + 15, xsdt ? 2 : 0, 1);
 	put(RSDP_AT + 16, xsdt ? 0 : RSDT_AT, 4);
 	put(RSDP_AT + 20, RSDP_SIZE, 4);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the boot loader left, by the Multiboot specification 0.6.96 or Multiboot 2, in one form: memory
- * map, first module, and where it says so the ACPI root pointer, the framebuffer, the VBE mode. All is
- * copied into `loader`: the memory that it lay in is free afterwards.
+ * What the boot loader left, by the Multiboot specification 0.6.96 or Multiboot 2, in one form:
+ * memory map, first module, and where it says so the ACPI root pointer, the framebuffer, the VBE
+ * mode. All is copied into `loader`: the memory that it lay in is free afterwards.
  *
- * Nothing here is believed to be well-formed: every size is bounded, every address is checked against
- * the window. What is missing and needed is a panic.
+ * Nothing here is believed to be well-formed: every size is bounded, every address is checked
+ * against the window. What is missing and needed is a panic.
  */
 #include "arch.h"
 #include "boot.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two 8259 interrupt controllers, which nobody uses: all masked, and what they may still send by
- * mistake moved away from the exceptions, to vectors that the kernel ignores.
+ * The two 8259 interrupt controllers, which nobody uses: all masked, and what they may still send
+ * by mistake moved away from the exceptions, to vectors that the kernel ignores.
  */
 #include "arch.h"
 #include "boot.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How fast the time-stamp counter runs, and beside it the APIC timer. The processor or the hypervisor
- * may know; else both are measured against the timer chip (8254, channel 2), whose rate is fixed.
+ * How fast the time-stamp counter runs, and beside it the APIC timer. The processor or the
+ * hypervisor may know; else both are measured against the timer chip (8254, channel 2), whose rate
+ * is fixed.
  *
  * Measuring takes as long as it must to be exact: each end of the window is an observed step of the
  * chip's counter, known to lie between two readings of the TSC, and the window grows until these
  * uncertainties are small beside it. So it is short in an emulator that counts instructions, some
- * milliseconds where port accesses are slow, and right even if a hypervisor takes the processor away.
+ * milliseconds where port accesses are slow, and right even if a hypervisor takes the processor
+ * away.
  */
 #include "arch.h"
 #include "boot.h"
@@ -92,7 +94,7 @@ struct window {
 	uint64_t tsc, apic, pit;
 };
 
-/* Whether the result is as exact as it should be; where not, the processor was elsewhere too long. */
+/* False if the result is not exact enough: the processor was elsewhere too long. */
 static bool measure(struct window *window)
 {
 	pit_start();

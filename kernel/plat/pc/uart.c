@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The console: the first serial port, 115200 baud, 8N1, polled. Without one, output goes nowhere. A port
- * that never becomes ready costs a bounded wait for each character, no more.
+ * The console: the first serial port, 115200 baud, 8N1, polled. Without one, output goes nowhere. A
+ * port that never becomes ready costs a bounded wait for each character, no more.
  *
  * The root task may drive the same port; the kernel sets nothing after booting.
  */
