@@ -9,7 +9,12 @@
 
 enum { MEMORY = 1 << 20, ROUNDS = 2000, INFO = 0x9000, MODULE = 0x40000, MODULE_END = 0x40800 };
 enum { MB1_MAGIC = 0x2badb002, MB2_MAGIC = 0x36d76289 };
-enum { RSDP_AT = 0xf0040, RSDT_AT = 0x20000, MADT_AT = 0x21003, XSDT_AT = 0x22000 };
+enum {
+	RSDP_AT = 0xf0040,
+	RSDT_AT = 0x20000,
+	MADT_AT = MEMORY - 76 /* up to the very end */,
+	XSDT_AT = 0x22000,
+};
 
 static uint8_t *memory; /* physical memory, MEMORY bytes */
 
@@ -80,6 +85,12 @@ static void test_mb1(void)
 	put(INFO + 8, 0x1c00, 4);
 	multiboot_read(MB1_MAGIC, INFO);
 	CHECK(loader.memory_count == 1 && loader.memory[0].length == 0x700000);
+	make_mb1();
+	put(INFO + 44, 24 * (LOADER_MEMORY_MAX + 50), 4);
+	for (unsigned i = 0; i < LOADER_MEMORY_MAX + 50; i++)
+		put(0xb000 + 24 * i, 20, 4);
+	multiboot_read(MB1_MAGIC, INFO);
+	CHECK(loader.memory_count == LOADER_MEMORY_MAX);
 	make_mb1();
 	put(INFO + 20, 0, 4);
 	CHECK(PANICS(multiboot_read(MB1_MAGIC, INFO)));
@@ -206,6 +217,11 @@ static void test_acpi(void)
 	CHECK(PANICS(acpi_init()));
 	make_acpi(false);
 	put_table(MADT_AT, "APIC", 52); /* no I/O APIC */
+	CHECK(PANICS(acpi_init()));
+	make_acpi(false);
+	put(MADT_AT + 44, 0x1e00, 2); /* leads to an entry that the table's end cuts off */
+	put(MADT_AT + 74, 0x0c01, 2);
+	put_table(MADT_AT, "APIC", 76);
 	CHECK(PANICS(acpi_init()));
 	make_acpi(false);
 	put_table(MADT_AT, "XPIC", 76);
