@@ -16,6 +16,7 @@
 extern const struct abi_boot_info *boot_info;
 extern cptr_t env_sched_control; /* core 0's */
 extern const word_t root_entry_time; /* the time stamp counter at the program's first instruction */
+extern const struct abi_user_context root_entry_registers; /* there, but rip and the bases */
 
 void env_init(const struct abi_boot_info *info);
 void env_mark(void);
