@@ -69,8 +69,9 @@ iso: $(isos)
 
 bench: bench-kernel
 
-bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf | need-run
-	$(Q)tools/bench $(if $(KERNEL),--no-bars) \
+bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf \
+		$(B)/tests/fake/ticks.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) --entry $(B)/tests/fake/ticks.elf \
 		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/kernel.elf --log $(B)/bench-kernel.log
 
