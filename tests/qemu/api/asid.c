@@ -145,8 +145,7 @@ TEST(asid_control_by_a_copy)
 TEST(asid_assign_reply)
 {
 	sel4_set_cap(0, pml4_new());
-	struct sel4_msg m =
-	        sel4_invoke(INIT_ASID_POOL, INV_X86_ASID_POOL_ASSIGN, 1, 0, 0, 0, 0, 0);
+	struct sel4_msg m = sel4_invoke(INIT_ASID_POOL, INV_X86_ASID_POOL_ASSIGN, 1, 0, 0, 0, 0, 0);
 	CHECK_EQ(m.info, 0);
 }
 
@@ -168,12 +167,10 @@ TEST(asid_assign_twice)
 
 TEST(asid_assign_no_pml4)
 {
-	CHECK_ERR(sel4_x86_asid_pool_assign(INIT_ASID_POOL, slot_new()), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_x86_asid_pool_assign(INIT_ASID_POOL, slot_new()), ERR_INVALID_CAPABILITY, 1);
 	CHECK_ERR(sel4_x86_asid_pool_assign(INIT_ASID_POOL, object_new(OBJ_X86_PDPT, 0)),
 	          ERR_INVALID_CAPABILITY, 1);
-	CHECK_ERR(sel4_x86_asid_pool_assign(INIT_ASID_POOL, INIT_CNODE), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_x86_asid_pool_assign(INIT_ASID_POOL, INIT_CNODE), ERR_INVALID_CAPABILITY, 1);
 }
 
 /* A pool of 512; ASID 0 does not exist, so the first pool has one less. */
@@ -268,8 +265,7 @@ TEST(asid_of_a_deleted_pool_used_again)
 	CHECK_OK(sel4_cnode_delete(slot(pool)));
 	cptr_t new_pool = pool_new(), new = pml4_new();
 	CHECK_OK(sel4_x86_asid_pool_assign(new_pool, new));
-	CHECK_ERR(sel4_x86_page_map(frame_new(), old, V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_x86_page_map(frame_new(), old, V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY, 1);
 	CHECK_ERR(sel4_x86_pdpt_map(object_new(OBJ_X86_PDPT, 0), old, V + (1ull << 39), 0),
 	          ERR_INVALID_CAPABILITY, 1);
 	/* Deleting the old one must not touch the new one. */

@@ -144,11 +144,10 @@ TEST(boot_info_capabilities)
 	          ERR_TRUNCATED_MESSAGE);
 	CHECK_OK(sel4_x86_page_get_address(INIT_BOOT_INFO_FRAME, &word));
 	CHECK_OK(sel4_x86_page_get_address(INIT_IPC_BUFFER_FRAME, &word));
-	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 0, 0, 0, 0, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 0, 0, 0, 0, 0, 0), ERR_TRUNCATED_MESSAGE);
 	CHECK_OK(sel4_sched_context_consumed(INIT_SCHED_CONTEXT, &word));
-	CHECK_ERR(invoke(boot_info->sched_control.start, INV_SCHED_CONTROL_CONFIGURE_FLAGS, 0, 0,
-	                 0, 0, 0, 0),
+	CHECK_ERR(invoke(boot_info->sched_control.start, INV_SCHED_CONTROL_CONFIGURE_FLAGS, 0, 0, 0,
+	                 0, 0, 0),
 	          ERR_TRUNCATED_MESSAGE);
 }
 
@@ -310,8 +309,7 @@ static bool is_ram(word_t base, word_t bytes)
 {
 	word_t count = memory_map(regions);
 	for (word_t i = 0; i < count; i++)
-		if (regions[i].type == 1 && base >= regions[i].base &&
-		    bytes <= regions[i].length &&
+		if (regions[i].type == 1 && base >= regions[i].base && bytes <= regions[i].length &&
 		    base - regions[i].base <= regions[i].length - bytes)
 			return true;
 	return false;

@@ -83,9 +83,9 @@ TEST(cnode_copy_of_every_object)
 		enum abi_object type;
 		word_t bits;
 	} kinds[] = {
-		{ OBJ_UNTYPED, 12 },       { OBJ_TCB, 0 },         { OBJ_ENDPOINT, 0 },
-		{ OBJ_NOTIFICATION, 0 },   { OBJ_CNODE, 1 },       { OBJ_SCHED_CONTEXT, 7 },
-		{ OBJ_REPLY, 0 },          { OBJ_X86_4K_PAGE, 0 }, { OBJ_X86_LARGE_PAGE, 0 },
+		{ OBJ_UNTYPED, 12 },     { OBJ_TCB, 0 },         { OBJ_ENDPOINT, 0 },
+		{ OBJ_NOTIFICATION, 0 }, { OBJ_CNODE, 1 },       { OBJ_SCHED_CONTEXT, 7 },
+		{ OBJ_REPLY, 0 },        { OBJ_X86_4K_PAGE, 0 }, { OBJ_X86_LARGE_PAGE, 0 },
 	};
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		cptr_t copy = slot_new(), object = object_new(kinds[i].type, kinds[i].bits);
@@ -96,9 +96,11 @@ TEST(cnode_copy_of_every_object)
 
 TEST(cnode_copy_of_initial_capabilities)
 {
-	static const word_t slots[] = { INIT_TCB,         INIT_CNODE,     INIT_VSPACE,
-		                        INIT_ASID_CONTROL, INIT_ASID_POOL, INIT_BOOT_INFO_FRAME,
-		                        INIT_IPC_BUFFER_FRAME, INIT_DOMAIN, INIT_SCHED_CONTEXT };
+	static const word_t slots[] = {
+		INIT_TCB,          INIT_CNODE,           INIT_VSPACE,           INIT_ASID_CONTROL,
+		INIT_ASID_POOL,    INIT_BOOT_INFO_FRAME, INIT_IPC_BUFFER_FRAME, INIT_DOMAIN,
+		INIT_SCHED_CONTEXT
+	};
 	for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
 		CHECK_OK(sel4_cnode_copy(slot(slot_new()), slot(slots[i]), RIGHTS_ALL));
 	CHECK_OK(sel4_cnode_copy(slot(slot_new()), slot(env_sched_control), RIGHTS_ALL));
@@ -133,14 +135,13 @@ TEST(cnode_move_of_the_control_capabilities)
 
 TEST(cnode_copy_of_unmapped_tables)
 {
-	static const enum abi_object types[] = { OBJ_X86_PML4, OBJ_X86_PDPT,
-		                                 OBJ_X86_PAGE_DIRECTORY, OBJ_X86_PAGE_TABLE };
+	static const enum abi_object types[] = { OBJ_X86_PML4, OBJ_X86_PDPT, OBJ_X86_PAGE_DIRECTORY,
+		                                 OBJ_X86_PAGE_TABLE };
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
 		cptr_t table = object_new(types[i], 0);
 		struct sel4_slot dest = slot(slot_new());
 		CHECK_ERR(sel4_cnode_copy(dest, slot(table), RIGHTS_ALL), ERR_ILLEGAL_OPERATION);
-		CHECK_ERR(sel4_cnode_mint(dest, slot(table), RIGHTS_ALL, 0),
-		          ERR_ILLEGAL_OPERATION);
+		CHECK_ERR(sel4_cnode_mint(dest, slot(table), RIGHTS_ALL, 0), ERR_ILLEGAL_OPERATION);
 		CHECK_OK(sel4_cnode_move(dest, slot(table)));
 	}
 }
@@ -488,8 +489,8 @@ TEST(cnode_rotate_lookups)
 	/* The source is looked up before the pivot. */
 	CHECK_ERR(sel4_cnode_rotate(dest, 0, at(node, 0, 3), 0, at(node, 0, 2)), ERR_FAILED_LOOKUP,
 	          AT_SOURCE, WORDS_DEPTH(2, 4));
-	CHECK_ERR(sel4_cnode_rotate(dest, 0, at(a, 0, 3), 0, slot(a)), ERR_FAILED_LOOKUP,
-	          AT_SOURCE, WORDS_INVALID_ROOT);
+	CHECK_ERR(sel4_cnode_rotate(dest, 0, at(a, 0, 3), 0, slot(a)), ERR_FAILED_LOOKUP, AT_SOURCE,
+	          WORDS_INVALID_ROOT);
 }
 
 TEST(cnode_rotate_truncated)
@@ -505,8 +506,7 @@ TEST(cnode_rotate_truncated)
 			sel4_set_word(5, 0);
 			sel4_set_word(6, b);
 			sel4_set_word(7, 64);
-			CHECK_ERR(invoke(INIT_CNODE, INV_CNODE_ROTATE, caps, words, dest, 64, 0,
-			                 a),
+			CHECK_ERR(invoke(INIT_CNODE, INV_CNODE_ROTATE, caps, words, dest, 64, 0, a),
 			          ERR_TRUNCATED_MESSAGE);
 		}
 }

@@ -198,8 +198,8 @@ TEST(cnode_lookup_source_empty)
 	          WORDS_MISSING(RADIX));
 	CHECK_ERR(sel4_cnode_mutate(dest, at(node, 1, RADIX), 0), ERR_FAILED_LOOKUP, AT_SOURCE,
 	          WORDS_MISSING(RADIX));
-	CHECK_ERR(sel4_cnode_copy(dest, slot(slot_new()), RIGHTS_ALL), ERR_FAILED_LOOKUP,
-	          AT_SOURCE, WORDS_MISSING(64));
+	CHECK_ERR(sel4_cnode_copy(dest, slot(slot_new()), RIGHTS_ALL), ERR_FAILED_LOOKUP, AT_SOURCE,
+	          WORDS_MISSING(64));
 }
 
 TEST(cnode_lookup_dest_occupied)

@@ -15,9 +15,9 @@ struct kind {
 
 /* Objects whose plain copies are leaves. */
 static const struct kind kinds[] = {
-	{ OBJ_TCB, 0 },           { OBJ_ENDPOINT, 0 },    { OBJ_NOTIFICATION, 0 },
-	{ OBJ_CNODE, 3 },         { OBJ_SCHED_CONTEXT, 8 }, { OBJ_REPLY, 0 },
-	{ OBJ_X86_4K_PAGE, 0 },   { OBJ_X86_LARGE_PAGE, 0 },
+	{ OBJ_TCB, 0 },         { OBJ_ENDPOINT, 0 },       { OBJ_NOTIFICATION, 0 },
+	{ OBJ_CNODE, 3 },       { OBJ_SCHED_CONTEXT, 8 },  { OBJ_REPLY, 0 },
+	{ OBJ_X86_4K_PAGE, 0 }, { OBJ_X86_LARGE_PAGE, 0 },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -463,8 +463,8 @@ TEST(cdt_deleting_a_ring_of_cnodes)
 	cptr_t untyped = untyped_new(16), nodes = slot_new_range(LENGTH);
 	CHECK_OK(sel4_untyped_retype(untyped, OBJ_CNODE, 2, root_node(), nodes, LENGTH));
 	for (cptr_t i = 0; i < LENGTH; i++)
-		CHECK_OK(sel4_cnode_copy(at(nodes + i, i & 3, 2),
-		                         slot(nodes + (i + 1) % LENGTH), RIGHTS_ALL));
+		CHECK_OK(sel4_cnode_copy(at(nodes + i, i & 3, 2), slot(nodes + (i + 1) % LENGTH),
+		                         RIGHTS_ALL));
 	for (cptr_t i = 0; i < LENGTH; i++)
 		CHECK_OK(sel4_cnode_delete(slot(nodes + i)));
 	CHECK_OK(sel4_cnode_revoke(slot(untyped)));

@@ -35,9 +35,9 @@ TEST(debug_name_thread)
 		SKIP("no debug kernel");
 	sel4_debug_name_thread(tcb_new(), "a name");
 	sel4_debug_name_thread(tcb_new(), "");
-	sel4_debug_name_thread(tcb_new(),
-	                       "a name that is longer than any kernel would keep of a thread's name, "
-	                       "and longer again than that, so that it must be cut somewhere");
+	sel4_debug_name_thread(
+	        tcb_new(), "a name that is longer than any kernel would keep of a thread's name, "
+	                   "and longer again than that, so that it must be cut somewhere");
 }
 
 /* A number for each type; 0 for an empty slot and for no slot. */
@@ -46,9 +46,9 @@ TEST(debug_cap_identify)
 	if (!kernel_has_debug_calls())
 		SKIP("no debug kernel");
 	cptr_t caps[] = {
-		tcb_new(),      endpoint_new(), notification_new(),    cnode_new(1),
-		reply_new(),    untyped_new(4), sched_context_new(),   frame_new(),
-		INIT_VSPACE,    INIT_DOMAIN,    INIT_IRQ_CONTROL,      INIT_ASID_CONTROL,
+		tcb_new(),      endpoint_new(),       notification_new(),  cnode_new(1),
+		reply_new(),    untyped_new(4),       sched_context_new(), frame_new(),
+		INIT_VSPACE,    INIT_DOMAIN,          INIT_IRQ_CONTROL,    INIT_ASID_CONTROL,
 		INIT_ASID_POOL, INIT_IO_PORT_CONTROL, env_sched_control,
 	};
 	enum { CAPS = sizeof caps / sizeof caps[0] };

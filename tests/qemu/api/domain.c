@@ -39,10 +39,8 @@ TEST(domain_set_no_tcb)
 TEST(domain_set_truncated)
 {
 	sel4_set_cap(0, INIT_TCB);
-	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 1, 0, 0, 0, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
-	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 0, 1, 0, 0, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 1, 0, 0, 0, 0, 0), ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 0, 1, 0, 0, 0, 0), ERR_TRUNCATED_MESSAGE);
 	/* The domain is looked at before the TCB is missed. */
 	CHECK_ERR(invoke(INIT_DOMAIN, INV_DOMAIN_SET_SET, 0, 1, 1, 0, 0, 0), ERR_INVALID_ARGUMENT,
 	          0);

@@ -26,8 +26,7 @@ static cptr_t issue(word_t first, word_t last)
 
 static enum abi_error try_issue(word_t first, word_t last)
 {
-	return sel4_x86_io_port_control_issue(INIT_IO_PORT_CONTROL, first, last,
-	                                      slot(slot_new()));
+	return sel4_x86_io_port_control_issue(INIT_IO_PORT_CONTROL, first, last, slot(slot_new()));
 }
 
 /* Issue */
@@ -106,7 +105,8 @@ TEST(ioport_issue_boundaries)
 	for (word_t first = FREE_PORT + 60; first < FREE_PORT + 68; first++)
 		for (word_t last = first; last < FREE_PORT + 68; last++) {
 			cptr_t ports = issue(first, last);
-			cptr_t below = issue(first - 1, first - 1), above = issue(last + 1, last + 1);
+			cptr_t below = issue(first - 1, first - 1),
+			       above = issue(last + 1, last + 1);
 			CHECK_ERR(try_issue(first, first), ERR_REVOKE_FIRST);
 			CHECK_ERR(try_issue(last, last), ERR_REVOKE_FIRST);
 			cap_delete(ports);

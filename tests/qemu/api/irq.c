@@ -162,8 +162,8 @@ TEST(irq_issue_reply)
 	sel4_set_cap(0, INIT_CNODE);
 	for (unsigned int i = 4; i < 7; i++)
 		sel4_set_word(i, 0);
-	struct sel4_msg m = sel4_invoke(INIT_IRQ_CONTROL, INV_X86_IRQ_GET_MSI, 1, 7, dest, 64, 0,
-	                                0);
+	struct sel4_msg m =
+	        sel4_invoke(INIT_IRQ_CONTROL, INV_X86_IRQ_GET_MSI, 1, 7, dest, 64, 0, 0);
 	CHECK_EQ(m.info, 0);
 	CHECK_EQ(m.badge, 0);
 }
@@ -236,8 +236,8 @@ TEST(irq_handler_notification)
 {
 	cptr_t handler = handler_new(UNUSED_PIN, VECTOR);
 	CHECK_OK(sel4_irq_handler_set_notification(handler, notification_new()));
-	CHECK_OK(sel4_irq_handler_set_notification(handler, cap_mint(notification_new(),
-	                                                             RIGHT_WRITE, 1)));
+	CHECK_OK(sel4_irq_handler_set_notification(handler,
+	                                           cap_mint(notification_new(), RIGHT_WRITE, 1)));
 	CHECK_OK(sel4_irq_handler_clear(handler));
 	CHECK_OK(sel4_irq_handler_clear(handler));
 	CHECK_OK(sel4_irq_handler_ack(handler));

@@ -23,19 +23,17 @@ struct prober prober_new(cptr_t vspace)
 		vspace_map(vspace, (word_t)code & ~0xfffull,
 		           cap_copy(image_frame(code), RIGHTS_ALL), RIGHTS_ALL, 0);
 	}
-	p.thread = thread_new(
-	        &(struct thread_options){ .vspace = vspace, .fault_ep = p.faults });
+	p.thread = thread_new(&(struct thread_options){ .vspace = vspace, .fault_ep = p.faults });
 	return p;
 }
 
 static struct outcome probe(struct prober *p, void (*code)(void), word_t vaddr, word_t value)
 {
-	struct abi_user_context c = { .rip = (word_t)code,
-		                      .rsi = value,
-		                      .rdi = vaddr,
-		                      .rax = 0xdead };
-	CHECK_OK(sel4_tcb_write_registers(p->thread->tcb, SEL4_WRITE_RESUME, ABI_CONTEXT_WORDS,
-	                                  &c));
+	struct abi_user_context c = {
+		.rip = (word_t)code, .rsi = value, .rdi = vaddr, .rax = 0xdead
+	};
+	CHECK_OK(
+	        sel4_tcb_write_registers(p->thread->tcb, SEL4_WRITE_RESUME, ABI_CONTEXT_WORDS, &c));
 	struct sel4_msg m = sel4_recv(p->faults, p->reply);
 	struct outcome o = { .faulted = abi_msginfo_label(m.info) == FAULT_VM };
 	if (o.faulted) {

@@ -33,7 +33,8 @@ static struct unknown try_number(word_t number)
 static void check_unknown(word_t number)
 {
 	struct unknown u = try_number(number);
-	if (!u.faulted || u.info != abi_msginfo(FAULT_UNKNOWN_SYSCALL, 0, 0, UNKNOWN_SYSCALL_WORDS) ||
+	if (!u.faulted ||
+	    u.info != abi_msginfo(FAULT_UNKNOWN_SYSCALL, 0, 0, UNKNOWN_SYSCALL_WORDS) ||
 	    u.number != number)
 		FAIL("system call 0x%lx: faulted %d, info 0x%lx, number 0x%lx", number, u.faulted,
 		     u.info, u.number);
@@ -41,7 +42,8 @@ static void check_unknown(word_t number)
 
 TEST(syscall_numbers_from_0_upward_are_unknown)
 {
-	static const word_t numbers[] = { 0, 1, 2, 12, 60, 231, 0x7f, 0x80, 0x1000, 0x7fffffff,
+	static const word_t numbers[] = { 0,          1,          2,         12,     60,
+		                          231,        0x7f,       0x80,      0x1000, 0x7fffffff,
 		                          0x80000000, 1ull << 32, ~0ull >> 1 };
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		check_unknown(numbers[i]);
@@ -55,7 +57,8 @@ TEST(syscall_numbers_of_other_configurations_are_unknown)
 
 TEST(syscall_numbers_below_the_last_are_unknown)
 {
-	static const long numbers[] = { -34, -35, -100, -128, -129, -256, -4096, -65536,
+	static const long numbers[] = { -34,          -35,          -100,        -128,
+		                        -129,         -256,         -4096,       -65536,
 		                        -0x7fffffffl, -0x80000000l, -0x80000001l };
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		check_unknown((word_t)numbers[i]);
@@ -189,8 +192,7 @@ TEST(invoke_with_the_longest_messages)
 {
 	cptr_t tcb = tcb_new();
 	for (word_t length = 118; length < 128; length++) {
-		enum abi_error err =
-		        invoke(tcb, INV_TCB_WRITE_REGISTERS, 0, length, 0, 118, 0, 0);
+		enum abi_error err = invoke(tcb, INV_TCB_WRITE_REGISTERS, 0, length, 0, 118, 0, 0);
 		CHECK_EQ(err, length < 120 ? ERR_TRUNCATED_MESSAGE : ERR_NONE);
 		err = invoke(tcb, INV_TCB_WRITE_REGISTERS, 0, length, 0, 119, 0, 0);
 		CHECK_EQ(err, ERR_TRUNCATED_MESSAGE);

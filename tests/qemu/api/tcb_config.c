@@ -63,8 +63,7 @@ TEST(tcb_configure_cspace_is_no_cnode)
 	CHECK_ERR(configure(tcb, slot_new(), 0, INIT_VSPACE, 0, 0), ERR_ILLEGAL_OPERATION);
 	CHECK_ERR(configure(tcb, endpoint_new(), 0, INIT_VSPACE, 0, 0), ERR_ILLEGAL_OPERATION);
 	CHECK_ERR(configure(tcb, INIT_VSPACE, 0, INIT_VSPACE, 0, 0), ERR_ILLEGAL_OPERATION);
-	CHECK_ERR(configure(tcb, untyped_with_children(), 0, INIT_VSPACE, 0, 0),
-	          ERR_REVOKE_FIRST);
+	CHECK_ERR(configure(tcb, untyped_with_children(), 0, INIT_VSPACE, 0, 0), ERR_REVOKE_FIRST);
 	CHECK_ERR(configure(tcb, INIT_IRQ_CONTROL, 0, INIT_VSPACE, 0, 0), ERR_ILLEGAL_OPERATION);
 }
 
@@ -135,11 +134,9 @@ TEST(tcb_configure_buffer_at_any_address)
 TEST(tcb_configure_order_of_checks)
 {
 	cptr_t tcb = tcb_new(), ep = endpoint_new();
-	CHECK_ERR(configure(tcb, untyped_with_children(), 0, ep, 1, buffer_frame()),
-	          ERR_ALIGNMENT);
+	CHECK_ERR(configure(tcb, untyped_with_children(), 0, ep, 1, buffer_frame()), ERR_ALIGNMENT);
 	CHECK_ERR(configure(tcb, ep, 0, untyped_with_children(), 0, ep), ERR_ILLEGAL_OPERATION);
-	CHECK_ERR(configure(tcb, INIT_CNODE, 0, untyped_with_children(), 0, ep),
-	          ERR_REVOKE_FIRST);
+	CHECK_ERR(configure(tcb, INIT_CNODE, 0, untyped_with_children(), 0, ep), ERR_REVOKE_FIRST);
 }
 
 /* What is left of a space that dies with the TCB's own capability is not replaced. */
@@ -196,8 +193,8 @@ TEST(tcb_configure_keeps_the_guard)
 	cptr_t node = cnode_new(4);
 	cptr_t guarded = cap_mint(node, RIGHTS_ALL, abi_cnode_guard(0x5, 60));
 	CHECK_OK(sel4_cnode_copy(at(node, 3, 4), slot(notification_new()), RIGHTS_ALL));
-	struct thread *t = thread_new(
-	        &(struct thread_options){ .cspace = guarded, .no_fault_ep = true });
+	struct thread *t =
+	        thread_new(&(struct thread_options){ .cspace = guarded, .no_fault_ep = true });
 	thread_start(t, identify, 0x53);
 	thread_settle();
 	CHECK(t->done);
@@ -238,8 +235,8 @@ TEST(tcb_configure_vspace_takes_effect)
 TEST(tcb_configure_an_empty_vspace)
 {
 	cptr_t faults = endpoint_new(), reply = reply_new();
-	struct thread *t = thread_new(
-	        &(struct thread_options){ .vspace = vspace_new(), .fault_ep = faults });
+	struct thread *t =
+	        thread_new(&(struct thread_options){ .vspace = vspace_new(), .fault_ep = faults });
 	thread_start(t, write_seen, 0);
 	struct sel4_msg m = sel4_recv(faults, reply);
 	CHECK_EQ(abi_msginfo_label(m.info), FAULT_VM);
@@ -430,8 +427,7 @@ static word_t write_20_registers(word_t words)
 static word_t set_priority(word_t tcb)
 {
 	sel4_set_cap(0, INIT_TCB);
-	return abi_msginfo_label(
-	        sel4_invoke(tcb, INV_TCB_SET_PRIORITY, 1, 1, 10, 0, 0, 0).info);
+	return abi_msginfo_label(sel4_invoke(tcb, INV_TCB_SET_PRIORITY, 1, 1, 10, 0, 0, 0).info);
 }
 
 static word_t result_without_buffer(thread_fn fn, word_t arg, cptr_t frame, word_t vaddr)
@@ -487,8 +483,8 @@ TEST(tcb_ipc_buffer_of_the_caller)
 	(void)sel4_invoke(target, INV_TCB_READ_REGISTERS, 0, 2, 0, 20, 0, 0);
 	/* Extra capabilities are read from the new buffer, too. */
 	page->caps_or_badges[0] = INIT_IPC_BUFFER_FRAME;
-	struct sel4_msg m = sel4_invoke(INIT_TCB, INV_TCB_SET_IPC_BUFFER, 1, 1,
-	                                boot_info->ipc_buffer, 0, 0, 0);
+	struct sel4_msg m =
+	        sel4_invoke(INIT_TCB, INV_TCB_SET_IPC_BUFFER, 1, 1, boot_info->ipc_buffer, 0, 0, 0);
 	CHECK_EQ(m.info, 0);
 	CHECK_EQ(page->msg[17], 0xf15);
 }
@@ -575,10 +571,8 @@ TEST(tcb_set_sched_params_priorities)
 	cptr_t tcb = tcb_new(), authority = tcb_new(), none = slot_new();
 	CHECK_OK(sel4_tcb_set_mc_priority(authority, INIT_TCB, 100));
 	CHECK_OK(sel4_tcb_set_sched_params(tcb, authority, 100, 100, none, none));
-	CHECK_ERR(sel4_tcb_set_sched_params(tcb, authority, 101, 1, none, none), ERR_RANGE, 0,
-	          100);
-	CHECK_ERR(sel4_tcb_set_sched_params(tcb, authority, 1, 101, none, none), ERR_RANGE, 0,
-	          100);
+	CHECK_ERR(sel4_tcb_set_sched_params(tcb, authority, 101, 1, none, none), ERR_RANGE, 0, 100);
+	CHECK_ERR(sel4_tcb_set_sched_params(tcb, authority, 1, 101, none, none), ERR_RANGE, 0, 100);
 	CHECK_ERR(params(tcb, 256, 1, none, none), ERR_RANGE, 0, 255);
 	CHECK_ERR(params(tcb, 1, ~0ull, none, none), ERR_RANGE, 0, 255);
 	/* mcp was set along. */
@@ -612,8 +606,7 @@ TEST(tcb_set_sched_params_capabilities)
 	CHECK_ERR(params(tcb, 1, 1, none, cap_copy(ep, RIGHT_GRANT)), ERR_INVALID_CAPABILITY, 3);
 	CHECK_OK(params(tcb, 1, 1, none, cap_copy(ep, RIGHT_WRITE | RIGHT_GRANT_REPLY)));
 	/* Authority, priorities, scheduling context, fault handler. */
-	CHECK_ERR(sel4_tcb_set_sched_params(tcb, ep, 256, 256, ep, tcb), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_tcb_set_sched_params(tcb, ep, 256, 256, ep, tcb), ERR_INVALID_CAPABILITY, 1);
 	CHECK_ERR(params(tcb, 256, 1, ep, tcb), ERR_RANGE, 0, 255);
 	CHECK_ERR(params(tcb, 1, 1, ep, tcb), ERR_INVALID_CAPABILITY, 2);
 }
@@ -658,8 +651,8 @@ TEST(tcb_set_timeout_endpoint)
 		if (fit)
 			CHECK_OK(sel4_tcb_set_timeout_endpoint(tcb, copy));
 		else
-			CHECK_ERR(sel4_tcb_set_timeout_endpoint(tcb, copy),
-			          ERR_INVALID_CAPABILITY, 1);
+			CHECK_ERR(sel4_tcb_set_timeout_endpoint(tcb, copy), ERR_INVALID_CAPABILITY,
+			          1);
 	}
 	CHECK_OK(sel4_tcb_set_timeout_endpoint(tcb, slot_new()));
 	CHECK_ERR(sel4_tcb_set_timeout_endpoint(tcb, notification_new()), ERR_INVALID_CAPABILITY,

@@ -75,14 +75,12 @@ TEST(tcb_read_some_registers)
 	for (word_t count = 1; count <= ABI_CONTEXT_WORDS; count++) {
 		for (unsigned int i = 0; i < ABI_CONTEXT_WORDS + 1; i++)
 			sel4_set_word(i, 0xeeee);
-		struct sel4_msg m =
-		        sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, 0, count, 0, 0);
+		struct sel4_msg m = sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, 0, count, 0, 0);
 		CHECK_EQ(m.info, abi_msginfo(0, 0, 0, count));
 		CHECK_EQ(m.badge, 0);
 		CHECK_EQ(m.mr[0], c.rip);
 		if (count > 4)
-			CHECK_EQ(sel4_get_word((unsigned int)count - 1),
-			         ((word_t *)&c)[count - 1]);
+			CHECK_EQ(sel4_get_word((unsigned int)count - 1), ((word_t *)&c)[count - 1]);
 		CHECK_EQ(sel4_get_word((unsigned int)count), 0xeeee);
 	}
 }
@@ -91,8 +89,7 @@ TEST(tcb_read_some_registers)
 TEST(tcb_read_one_register_leaves_the_others)
 {
 	cptr_t tcb = tcb_new();
-	struct sel4_msg m =
-	        sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, 0, 1, 0x1234, 0x5678);
+	struct sel4_msg m = sel4_invoke(tcb, INV_TCB_READ_REGISTERS, 0, 2, 0, 1, 0x1234, 0x5678);
 	CHECK_EQ(m.info, 1);
 	CHECK_EQ(m.mr[0], 0);
 	CHECK_EQ(m.mr[1], 1);
@@ -173,9 +170,9 @@ TEST(tcb_write_fewer_than_the_message_has)
 TEST(tcb_write_registers_sanitises_flags)
 {
 	static const word_t flags[][2] = {
-		{ 0, 0x202 },       { 0x202, 0x202 },     { 0x1, 0x203 },      { 0xcd5, 0xed7 },
-		{ ~0ull, 0xed7 },   { 0x3000, 0x202 },    { 0x100, 0x202 },    { 0x200000, 0x202 },
-		{ 0x40000, 0x202 }, { 0x28, 0x202 },      { 0x400, 0x602 },    { 0x800, 0xa02 },
+		{ 0, 0x202 },          { 0x202, 0x202 },  { 0x1, 0x203 },   { 0xcd5, 0xed7 },
+		{ ~0ull, 0xed7 },      { 0x3000, 0x202 }, { 0x100, 0x202 }, { 0x200000, 0x202 },
+		{ 0x40000, 0x202 },    { 0x28, 0x202 },   { 0x400, 0x602 }, { 0x800, 0xa02 },
 		{ 1ull << 32, 0x202 },
 	};
 	cptr_t tcb = tcb_new();

@@ -219,8 +219,7 @@ TEST(tcb_bind_notification_order_of_checks)
 {
 	cptr_t tcb = tcb_new();
 	CHECK_OK(sel4_tcb_bind_notification(tcb, notification_new()));
-	CHECK_ERR(invoke(tcb, INV_TCB_BIND_NOTIFICATION, 0, 0, 0, 0, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(tcb, INV_TCB_BIND_NOTIFICATION, 0, 0, 0, 0, 0, 0), ERR_TRUNCATED_MESSAGE);
 	CHECK_ERR(sel4_tcb_bind_notification(tcb, slot_new()), ERR_ILLEGAL_OPERATION);
 }
 
@@ -326,8 +325,7 @@ TEST(tcb_set_tls_base_survives_a_switch)
 
 TEST(tcb_set_tls_base_truncated)
 {
-	CHECK_ERR(invoke(tcb_new(), INV_TCB_SET_TLS_BASE, 0, 0, 0, 0, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(tcb_new(), INV_TCB_SET_TLS_BASE, 0, 0, 0, 0, 0, 0), ERR_TRUNCATED_MESSAGE);
 }
 
 /* Flags */

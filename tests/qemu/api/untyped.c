@@ -46,26 +46,16 @@ static const struct {
 	enum abi_object type;
 	word_t bits_argument, size_bits;
 } sizes[] = {
-	{ OBJ_UNTYPED, 4, 4 },
-	{ OBJ_UNTYPED, 12, 12 },
-	{ OBJ_UNTYPED, 22, 22 },
-	{ OBJ_TCB, 0, 11 },
-	{ OBJ_ENDPOINT, 0, 4 },
-	{ OBJ_NOTIFICATION, 0, 6 },
-	{ OBJ_CNODE, 1, 6 },
-	{ OBJ_CNODE, 2, 7 },
-	{ OBJ_CNODE, 8, 13 },
-	{ OBJ_CNODE, 14, 19 },
-	{ OBJ_SCHED_CONTEXT, 7, 7 },
-	{ OBJ_SCHED_CONTEXT, 8, 8 },
-	{ OBJ_SCHED_CONTEXT, 12, 12 },
-	{ OBJ_REPLY, 0, 5 },
-	{ OBJ_X86_PDPT, 0, 12 },
-	{ OBJ_X86_PML4, 0, 12 },
-	{ OBJ_X86_4K_PAGE, 0, 12 },
-	{ OBJ_X86_LARGE_PAGE, 0, 21 },
-	{ OBJ_X86_PAGE_TABLE, 0, 12 },
-	{ OBJ_X86_PAGE_DIRECTORY, 0, 12 },
+	{ OBJ_UNTYPED, 4, 4 },         { OBJ_UNTYPED, 12, 12 },
+	{ OBJ_UNTYPED, 22, 22 },       { OBJ_TCB, 0, 11 },
+	{ OBJ_ENDPOINT, 0, 4 },        { OBJ_NOTIFICATION, 0, 6 },
+	{ OBJ_CNODE, 1, 6 },           { OBJ_CNODE, 2, 7 },
+	{ OBJ_CNODE, 8, 13 },          { OBJ_CNODE, 14, 19 },
+	{ OBJ_SCHED_CONTEXT, 7, 7 },   { OBJ_SCHED_CONTEXT, 8, 8 },
+	{ OBJ_SCHED_CONTEXT, 12, 12 }, { OBJ_REPLY, 0, 5 },
+	{ OBJ_X86_PDPT, 0, 12 },       { OBJ_X86_PML4, 0, 12 },
+	{ OBJ_X86_4K_PAGE, 0, 12 },    { OBJ_X86_LARGE_PAGE, 0, 21 },
+	{ OBJ_X86_PAGE_TABLE, 0, 12 }, { OBJ_X86_PAGE_DIRECTORY, 0, 12 },
 };
 enum { SIZES = sizeof sizes / sizeof sizes[0] };
 
@@ -151,8 +141,8 @@ TEST(untyped_retype_count)
 	cptr_t untyped = untyped_new(16), slots = slot_new_range(257);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), slots, 0), ERR_RANGE,
 	          1, ABI_RETYPE_MAX);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), slots, 257),
-	          ERR_RANGE, 1, ABI_RETYPE_MAX);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), slots, 257), ERR_RANGE,
+	          1, ABI_RETYPE_MAX);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), slots, ~0ull),
 	          ERR_RANGE, 1, ABI_RETYPE_MAX);
 	CHECK_OK(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), slots, 256));
@@ -414,22 +404,22 @@ TEST(untyped_retype_node_is_no_cnode)
 TEST(untyped_retype_offset)
 {
 	cptr_t untyped = untyped_new(12), node = cnode_new(3);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 8, 1), ERR_RANGE,
-	          0, 7);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 8, 1), ERR_RANGE, 0,
+	          7);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), ~0ull, 1),
 	          ERR_RANGE, 0, 7);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), 1 << 13, 1),
-	          ERR_RANGE, 0, (1 << 13) - 1);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, root_node(), 1 << 13, 1), ERR_RANGE,
+	          0, (1 << 13) - 1);
 	CHECK_OK(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 7, 1));
 }
 
 TEST(untyped_retype_window_beyond_the_node)
 {
 	cptr_t untyped = untyped_new(12), node = cnode_new(3);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 5, 4), ERR_RANGE,
-	          1, 3);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 0, 9), ERR_RANGE,
-	          1, 8);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 5, 4), ERR_RANGE, 1,
+	          3);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 0, 9), ERR_RANGE, 1,
+	          8);
 	CHECK_OK(sel4_untyped_retype(untyped, OBJ_ENDPOINT, 0, at(node, 0, 0), 0, 8));
 }
 
@@ -451,8 +441,8 @@ TEST(untyped_retype_order_of_checks)
 {
 	cptr_t untyped = untyped_new(12), node = cnode_new(3), full = endpoint_new();
 	/* type, size, node, offset, count, window, slots, memory */
-	CHECK_ERR(sel4_untyped_retype(untyped, 99, 99, at(full, 0, 0), 99, 0),
-	          ERR_INVALID_ARGUMENT, 0);
+	CHECK_ERR(sel4_untyped_retype(untyped, 99, 99, at(full, 0, 0), 99, 0), ERR_INVALID_ARGUMENT,
+	          0);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 99, at(full, 0, 0), 99, 0), ERR_RANGE, 0,
 	          47);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 0, at(full, 0, 0), 99, 0),
@@ -461,8 +451,8 @@ TEST(untyped_retype_order_of_checks)
 	          ERR_FAILED_LOOKUP, AT_DEST, WORDS_MISSING(0));
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 40, at(node, 0, 0), 99, 0), ERR_RANGE, 0,
 	          7);
-	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 40, at(node, 0, 0), 7, 257), ERR_RANGE,
-	          1, 256);
+	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 40, at(node, 0, 0), 7, 257), ERR_RANGE, 1,
+	          256);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 40, at(node, 0, 0), 7, 2), ERR_RANGE, 1,
 	          1);
 	CHECK_ERR(sel4_untyped_retype(untyped, OBJ_CNODE, 40, root_node(), full, 1),

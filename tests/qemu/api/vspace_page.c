@@ -17,8 +17,8 @@ static cptr_t large_page_new(void)
 static cptr_t huge_page_new(void)
 {
 	cptr_t page = slot_new();
-	CHECK_OK(sel4_untyped_retype(boot_untyped_find(30, true), OBJ_X86_HUGE_PAGE, 0,
-	                             root_node(), page, 1));
+	CHECK_OK(sel4_untyped_retype(boot_untyped_find(30, true), OBJ_X86_HUGE_PAGE, 0, root_node(),
+	                             page, 1));
 	return page;
 }
 
@@ -230,8 +230,8 @@ TEST(page_map_elsewhere_while_mapped)
 	vspace_map_tables(INIT_VSPACE, V + HUGE);
 	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V + PAGE, RIGHTS_ALL, 0),
 	          ERR_INVALID_ARGUMENT, 0);
-	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V + 1, RIGHTS_ALL, 0),
-	          ERR_INVALID_ARGUMENT, 0);
+	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V + 1, RIGHTS_ALL, 0), ERR_INVALID_ARGUMENT,
+	          0);
 	CHECK_OK(sel4_x86_page_map(large, INIT_VSPACE, V + LARGE, RIGHTS_ALL, 0));
 	CHECK_ERR(sel4_x86_page_map(large, INIT_VSPACE, V + 2 * LARGE, RIGHTS_ALL, 0),
 	          ERR_INVALID_ARGUMENT, 0);
@@ -246,8 +246,7 @@ TEST(page_map_in_another_vspace_while_mapped)
 	vspace_map_tables(vspace, V);
 	CHECK_ERR(sel4_x86_page_map(page, vspace, V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY, 1);
 	/* That comes before the address. */
-	CHECK_ERR(sel4_x86_page_map(page, vspace, ~0ull, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_x86_page_map(page, vspace, ~0ull, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY, 1);
 	CHECK_OK(sel4_x86_page_unmap(page));
 	CHECK_OK(sel4_x86_page_map(page, vspace, V, RIGHTS_ALL, 0));
 }
@@ -256,13 +255,12 @@ TEST(page_map_in_another_vspace_while_mapped)
 TEST(page_map_of_an_image_frame)
 {
 	cptr_t frame = boot_info->user_image_frames.start;
-	CHECK_ERR(sel4_x86_page_map(frame, INIT_VSPACE, V, RIGHTS_ALL, 0), ERR_INVALID_ARGUMENT,
-	          0);
+	CHECK_ERR(sel4_x86_page_map(frame, INIT_VSPACE, V, RIGHTS_ALL, 0), ERR_INVALID_ARGUMENT, 0);
 	CHECK_OK(sel4_x86_page_map(frame, INIT_VSPACE, image_base(), RIGHTS_ALL, 0));
 	CHECK_ERR(sel4_x86_page_map(INIT_IPC_BUFFER_FRAME, INIT_VSPACE, V, RIGHTS_ALL, 0),
 	          ERR_INVALID_ARGUMENT, 0);
-	CHECK_OK(sel4_x86_page_map(INIT_BOOT_INFO_FRAME, INIT_VSPACE, (word_t)boot_info,
-	                           RIGHTS_ALL, 0));
+	CHECK_OK(sel4_x86_page_map(INIT_BOOT_INFO_FRAME, INIT_VSPACE, (word_t)boot_info, RIGHTS_ALL,
+	                           0));
 }
 
 /* Unmapping */
@@ -402,8 +400,8 @@ TEST(page_map_where_a_larger_page_is)
 	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V, RIGHTS_ALL, 0), ERR_FAILED_LOOKUP,
 	          AT_DEST, WORDS_MISSING(21));
 	CHECK_OK(sel4_x86_page_map(huge, INIT_VSPACE, V + HUGE, RIGHTS_ALL, 0));
-	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V + HUGE, RIGHTS_ALL, 0),
-	          ERR_FAILED_LOOKUP, AT_DEST, WORDS_MISSING(30));
+	CHECK_ERR(sel4_x86_page_map(page, INIT_VSPACE, V + HUGE, RIGHTS_ALL, 0), ERR_FAILED_LOOKUP,
+	          AT_DEST, WORDS_MISSING(30));
 	CHECK_ERR(sel4_x86_page_map(large_page_new(), INIT_VSPACE, V + HUGE, RIGHTS_ALL, 0),
 	          ERR_FAILED_LOOKUP, AT_DEST, WORDS_MISSING(30));
 }
@@ -509,10 +507,8 @@ TEST(page_kernel_addresses_are_denied)
 TEST(page_map_vspace_is_none)
 {
 	cptr_t page = frame_new();
-	CHECK_ERR(sel4_x86_page_map(page, slot_new(), V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY,
-	          1);
-	CHECK_ERR(sel4_x86_page_map(page, INIT_CNODE, V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY,
-	          1);
+	CHECK_ERR(sel4_x86_page_map(page, slot_new(), V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY, 1);
+	CHECK_ERR(sel4_x86_page_map(page, INIT_CNODE, V, RIGHTS_ALL, 0), ERR_INVALID_CAPABILITY, 1);
 	CHECK_ERR(sel4_x86_page_map(page, object_new(OBJ_X86_PML4, 0), V, RIGHTS_ALL, 0),
 	          ERR_INVALID_CAPABILITY, 1);
 	CHECK_ERR(sel4_x86_page_map(page, boot_info->user_image_paging.start, V, RIGHTS_ALL, 0),
@@ -534,8 +530,7 @@ TEST(page_map_truncated)
 	for (word_t words = 0; words < 3; words++)
 		CHECK_ERR(invoke(page, INV_X86_PAGE_MAP, 1, words, V, RIGHTS_ALL, 0, 0),
 		          ERR_TRUNCATED_MESSAGE);
-	CHECK_ERR(invoke(page, INV_X86_PAGE_MAP, 0, 3, V, RIGHTS_ALL, 0, 0),
-	          ERR_TRUNCATED_MESSAGE);
+	CHECK_ERR(invoke(page, INV_X86_PAGE_MAP, 0, 3, V, RIGHTS_ALL, 0, 0), ERR_TRUNCATED_MESSAGE);
 }
 
 TEST(page_map_reply)
@@ -578,8 +573,7 @@ TEST(page_get_address_of_the_image)
 	word_t first, paddr;
 	CHECK_OK(sel4_x86_page_get_address(boot_info->user_image_frames.start, &first));
 	for (word_t i = 1; i < image_frames(); i++) {
-		CHECK_OK(sel4_x86_page_get_address(boot_info->user_image_frames.start + i,
-		                                   &paddr));
+		CHECK_OK(sel4_x86_page_get_address(boot_info->user_image_frames.start + i, &paddr));
 		CHECK_EQ(paddr, first + i * PAGE);
 	}
 }

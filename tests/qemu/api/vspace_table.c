@@ -112,8 +112,8 @@ TEST(table_map_where_one_is)
 TEST(table_map_where_a_page_is)
 {
 	cptr_t huge = slot_new(), large = object_new(OBJ_X86_LARGE_PAGE, 0);
-	CHECK_OK(sel4_untyped_retype(boot_untyped_find(30, true), OBJ_X86_HUGE_PAGE, 0,
-	                             root_node(), huge, 1));
+	CHECK_OK(sel4_untyped_retype(boot_untyped_find(30, true), OBJ_X86_HUGE_PAGE, 0, root_node(),
+	                             huge, 1));
 	map_above(2, INIT_VSPACE, V);
 	CHECK_OK(sel4_x86_page_map(large, INIT_VSPACE, V, RIGHTS_ALL, 0));
 	CHECK_ERR(map(2, table_new(2), INIT_VSPACE, V), ERR_DELETE_FIRST);
@@ -141,8 +141,7 @@ TEST(table_map_vspace_is_none)
 		cptr_t table = table_new(i);
 		CHECK_ERR(map(i, table, slot_new(), V), ERR_INVALID_CAPABILITY, 1);
 		CHECK_ERR(map(i, table, INIT_CNODE, V), ERR_INVALID_CAPABILITY, 1);
-		CHECK_ERR(map(i, table, object_new(OBJ_X86_PML4, 0), V), ERR_INVALID_CAPABILITY,
-		          1);
+		CHECK_ERR(map(i, table, object_new(OBJ_X86_PML4, 0), V), ERR_INVALID_CAPABILITY, 1);
 		/* That comes before the address. */
 		CHECK_ERR(map(i, table, INIT_CNODE, ~0ull), ERR_INVALID_CAPABILITY, 1);
 	}
@@ -150,8 +149,8 @@ TEST(table_map_vspace_is_none)
 
 TEST(table_map_address_too_high)
 {
-	static const word_t addresses[] = { 0x800000000000, 0xffff800000000000,
-		                            0xffffff8000000000, 0xffffffff80000000, ~0ull };
+	static const word_t addresses[] = { 0x800000000000, 0xffff800000000000, 0xffffff8000000000,
+		                            0xffffffff80000000, ~0ull };
 	for (int i = 0; i < LEVELS; i++)
 		for (size_t k = 0; k < sizeof addresses / sizeof addresses[0]; k++)
 			CHECK_ERR(map(i, table_new(i), INIT_VSPACE, addresses[k]),

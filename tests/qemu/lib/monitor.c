@@ -16,8 +16,8 @@ static word_t tsc_mhz;
 static const char *fault_name(word_t label)
 {
 	switch (label) {
-#define FAULT(name, nr, words, text)                                                              \
-	case FAULT_##name:                                                                        \
+#define FAULT(name, nr, words, text)                                                               \
+	case FAULT_##name:                                                                         \
 		return text;
 #include <abi/fault.def>
 #undef FAULT

@@ -133,8 +133,8 @@ void print_args(const char *format, va_list args)
 			put_number(value < 0 ? 0 - (word_t)value : (word_t)value, 10, value < 0,
 			           spec);
 		} else if (*p == 'u' || *p == 'x') {
-			word_t value = spec.is_long ? va_arg(args, word_t)
-			                            : va_arg(args, unsigned int);
+			word_t value =
+			        spec.is_long ? va_arg(args, word_t) : va_arg(args, unsigned int);
 			put_number(value, *p == 'x' ? 16 : 10, false, spec);
 		} else if (*p == 'p') {
 			put_number((word_t)va_arg(args, void *), 16, false, spec);

@@ -47,8 +47,8 @@ static void leave_from_helper(void)
 static const char *error_name(enum abi_error err)
 {
 	switch (err) {
-#define ERROR(name, nr, text)                                                                     \
-	case ERR_##name:                                                                          \
+#define ERROR(name, nr, text)                                                                      \
+	case ERR_##name:                                                                           \
 		return #name;
 #include <abi/error.def>
 #undef ERROR
@@ -89,8 +89,8 @@ _Noreturn void test_fail_error(const char *file, int line, const char *call, enu
 	for (unsigned int i = 0; i < 5; i++)
 		words[i] = sel4_get_word(i);
 	begin_failure(file, line);
-	print("%s: %s (0x%lx 0x%lx 0x%lx 0x%lx 0x%lx)\n", call, error_name(err), words[0],
-	      words[1], words[2], words[3], words[4]);
+	print("%s: %s (0x%lx 0x%lx 0x%lx 0x%lx 0x%lx)\n", call, error_name(err), words[0], words[1],
+	      words[2], words[3], words[4]);
 	finish();
 }
 

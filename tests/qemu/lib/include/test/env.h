@@ -14,7 +14,7 @@
 #include <rt/sel4_x86.h>
 
 extern const struct abi_boot_info *boot_info;
-extern cptr_t env_sched_control; /* core 0's */
+extern cptr_t env_sched_control;     /* core 0's */
 extern const word_t root_entry_time; /* the time stamp counter at the program's first instruction */
 extern const struct abi_user_context root_entry_registers; /* there, but rip and the bases */
 

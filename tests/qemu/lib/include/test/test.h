@@ -25,11 +25,11 @@ struct test {
 #define TEST_IN_ORDER __attribute__((no_reorder))
 #endif
 
-#define TEST(test_name)                                                                           \
-	static void test_body_##test_name(void);                                                  \
-	TEST_IN_ORDER static const struct test test_entry_##test_name                             \
-	        __attribute__((section("tests"), used, aligned(16))) = { #test_name,              \
-		                                                         test_body_##test_name }; \
+#define TEST(test_name)                                                                            \
+	static void test_body_##test_name(void);                                                   \
+	TEST_IN_ORDER static const struct test test_entry_##test_name                              \
+	        __attribute__((section("tests"), used, aligned(16))) = { #test_name,               \
+		                                                         test_body_##test_name };  \
 	static void test_body_##test_name(void)
 
 _Noreturn __attribute__((format(printf, 3, 4))) void test_fail(const char *file, int line,
@@ -41,17 +41,17 @@ void test_fail_elsewhere(const char *why);
 #define SKIP(why) test_skip(why)
 #define FAIL(...) test_fail(__FILE_NAME__, __LINE__, __VA_ARGS__)
 
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition))                                                                 \
-			FAIL("%s", #condition);                                                   \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			FAIL("%s", #condition);                                                    \
 	} while (0)
 
-#define TEST_COMPARE(a, b, op)                                                                    \
-	do {                                                                                      \
-		word_t test_a = (word_t)(a), test_b = (word_t)(b);                                \
-		if (!(test_a op test_b))                                                          \
-			FAIL("%s " #op " %s: 0x%lx, 0x%lx", #a, #b, test_a, test_b);              \
+#define TEST_COMPARE(a, b, op)                                                                     \
+	do {                                                                                       \
+		word_t test_a = (word_t)(a), test_b = (word_t)(b);                                 \
+		if (!(test_a op test_b))                                                           \
+			FAIL("%s " #op " %s: 0x%lx, 0x%lx", #a, #b, test_a, test_b);               \
 	} while (0)
 #define CHECK_EQ(a, b) TEST_COMPARE(a, b, ==)
 #define CHECK_NE(a, b) TEST_COMPARE(a, b, !=)
@@ -59,24 +59,24 @@ void test_fail_elsewhere(const char *why);
 #define CHECK_LE(a, b) TEST_COMPARE(a, b, <=)
 
 /* The invocation succeeds; shows the error by name otherwise. */
-#define CHECK_OK(call)                                                                            \
-	do {                                                                                      \
-		enum abi_error test_err = (call);                                                 \
-		if (test_err != ERR_NONE)                                                         \
-			test_fail_error(__FILE_NAME__, __LINE__, #call, test_err);                \
+#define CHECK_OK(call)                                                                             \
+	do {                                                                                       \
+		enum abi_error test_err = (call);                                                  \
+		if (test_err != ERR_NONE)                                                          \
+			test_fail_error(__FILE_NAME__, __LINE__, #call, test_err);                 \
 	} while (0)
 
 /*
  * The invocation fails with exactly this error and exactly these reply words:
  * CHECK_ERR(sel4_tcb_set_priority(tcb, tcb, 256), ERR_RANGE, 0, 255);
  */
-#define CHECK_ERR(call, error, ...)                                                               \
-	do {                                                                                      \
-		const word_t test_words[] = { 0 __VA_OPT__(, ) __VA_ARGS__ };              \
-		sel4_ipc_buffer()->tag = 0;                                                       \
-		enum abi_error test_err = (call);                                                 \
-		test_check_error(__FILE_NAME__, __LINE__, #call, test_err, error, test_words + 1, \
-		                 sizeof test_words / sizeof test_words[0] - 1);                   \
+#define CHECK_ERR(call, error, ...)                                                                \
+	do {                                                                                       \
+		const word_t test_words[] = { 0 __VA_OPT__(, ) __VA_ARGS__ };                      \
+		sel4_ipc_buffer()->tag = 0;                                                        \
+		enum abi_error test_err = (call);                                                  \
+		test_check_error(__FILE_NAME__, __LINE__, #call, test_err, error, test_words + 1,  \
+		                 sizeof test_words / sizeof test_words[0] - 1);                    \
 	} while (0)
 
 _Noreturn void test_fail_error(const char *file, int line, const char *call, enum abi_error err);
@@ -89,5 +89,5 @@ void test_check_error(const char *file, int line, const char *call, enum abi_err
 #define WORDS_INVALID_ROOT LOOKUP_INVALID_ROOT
 #define WORDS_MISSING(bits_left) LOOKUP_MISSING_CAPABILITY, bits_left
 #define WORDS_DEPTH(bits_left, bits_found) LOOKUP_DEPTH_MISMATCH, bits_left, bits_found
-#define WORDS_GUARD(bits_left, guard, guard_bits)                                                 \
+#define WORDS_GUARD(bits_left, guard, guard_bits)                                                  \
 	LOOKUP_GUARD_MISMATCH, bits_left, guard, guard_bits
