@@ -78,7 +78,7 @@ need-run: need-build
 need-test: need-run
 	@tools/need grub
 need-check: need-build
-	@tools/need python check
+	@tools/need python clang check
 
 # -- images ----------------------------------------------------------------------------------------
 
