@@ -3,4 +3,4 @@
 # bench/kernel is a root-task image that links the framework of the test programs.
 bench_USES := abi rt
 bench_INCLUDES := tests/qemu/lib/include
-$(if $(wildcard bench/kernel/*.c),$(call image,bench/kernel,tests/qemu/lib))
+$(if $(wildcard bench/kernel/*.c),$(call image,bench/kernel,tests/qemu/lib rt lib))

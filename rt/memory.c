@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The functions that a compiler calls by itself. String instructions: 8 bytes at a time, then 1. */
-#include <stddef.h>
-
-void *memcpy(void *restrict to, const void *restrict from, size_t n);
-void *memmove(void *to, const void *from, size_t n);
-void *memset(void *to, int c, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
+/* See rt/memory.h. String instructions: 8 bytes at a time, then 1. */
+#include <rt/memory.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests: everything that `make test` runs. A suite is listed in tests/suites.
-tests_USES := abi rt
+tests_USES := abi lib rt
 tests_INCLUDES := tests/qemu/lib/include
 
 # The framework of the test programs: entry, console, allocator.
@@ -8,7 +8,7 @@ $(call library,tests/qemu/lib)
 
 # Each other directory of tests/qemu is a root-task image.
 tests_programs := $(patsubst %/,%,$(sort $(dir $(wildcard tests/qemu/*/*.c tests/fuzz/*/*.c))))
-$(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tests/qemu/lib))
+$(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tests/qemu/lib rt lib))
 
 # A root task that fails.
 $(call image,tests/crash)
@@ -17,4 +17,4 @@ $(call fake_guest,$(wildcard tests/fake/*.S))
 
 # The fuzzer once more, for the ten million calls of `make fuzz`.
 $(if $(wildcard tests/fuzz/kernel/*.c),$(call image_as,tests/fuzz/kernel-long,tests/fuzz/kernel,\
-	tests/qemu/lib,-DFUZZ_CALLS=10000000))
+	tests/qemu/lib rt lib,-DFUZZ_CALLS=10000000))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console: COM1 by port capability; numbers; the debug-exit device. */
+/* The console: COM1 by port capability; the debug-exit device. */
+#include <lib/format.h>
 #include <test/env.h>
 #include <test/print.h>
 
@@ -53,97 +54,15 @@ _Noreturn void machine_exit(bool ok)
 		(void)sel4_tcb_suspend(INIT_TCB);
 }
 
-struct spec {
-	bool zero, left, is_long;
-	unsigned int width;
-};
-
-static unsigned int pad(unsigned int have, unsigned int width, char c)
+static void put(void *unused, char c)
 {
-	for (; have < width; have++)
-		console_put(c);
-	return have;
-}
-
-static void put_text(const char *text, struct spec spec)
-{
-	unsigned int n = 0;
-	while (text[n])
-		n++;
-	if (!spec.left)
-		pad(n, spec.width, ' ');
-	for (const char *p = text; *p; p++)
-		console_put(*p);
-	if (spec.left)
-		pad(n, spec.width, ' ');
-}
-
-static void put_number(word_t value, unsigned int base, bool negative, struct spec spec)
-{
-	char digits[24];
-	unsigned int n = 0;
-	do
-		digits[n++] = "0123456789abcdef"[value % base];
-	while (value /= base);
-	unsigned int have = n + negative;
-	if (!spec.left && !spec.zero)
-		have = pad(have, spec.width, ' ');
-	if (negative)
-		console_put('-');
-	if (!spec.left && spec.zero)
-		have = pad(have, spec.width, '0');
-	while (n > 0)
-		console_put(digits[--n]);
-	if (spec.left)
-		pad(have, spec.width, ' ');
-}
-
-static const char *parse_spec(const char *p, struct spec *spec)
-{
-	*spec = (struct spec){ 0 };
-	for (;; p++) {
-		if (*p == '-')
-			spec->left = true;
-		else if (*p == '0' && spec->width == 0)
-			spec->zero = true;
-		else if (*p >= '0' && *p <= '9')
-			spec->width = spec->width * 10 + (unsigned int)(*p - '0');
-		else if (*p == 'l' || *p == 'z')
-			spec->is_long = true;
-		else
-			return p;
-	}
+	(void)unused;
+	console_put(c);
 }
 
 void print_args(const char *format, va_list args)
 {
-	for (const char *p = format; *p; p++) {
-		if (*p != '%') {
-			console_put(*p);
-			continue;
-		}
-		struct spec spec;
-		p = parse_spec(p + 1, &spec);
-		if (*p == 's') {
-			put_text(va_arg(args, const char *), spec);
-		} else if (*p == 'c') {
-			console_put((char)va_arg(args, int));
-		} else if (*p == 'd') {
-			long value = spec.is_long ? va_arg(args, long) : va_arg(args, int);
-			put_number(value < 0 ? 0 - (word_t)value : (word_t)value, 10, value < 0,
-			           spec);
-		} else if (*p == 'u' || *p == 'x') {
-			word_t value =
-			        spec.is_long ? va_arg(args, word_t) : va_arg(args, unsigned int);
-			put_number(value, *p == 'x' ? 16 : 10, false, spec);
-		} else if (*p == 'p') {
-			put_number((word_t)va_arg(args, void *), 16, false, spec);
-		} else if (*p == '%') {
-			console_put('%');
-		} else {
-			return;
-		}
-	}
+	format_va(put, NULL, format, args);
 }
 
 void print(const char *format, ...)

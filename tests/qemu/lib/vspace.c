@@ -23,7 +23,7 @@ cptr_t image_frame(const void *address)
 {
 	word_t page = ((word_t)address - image_base()) >> PAGE_BITS;
 	if (page >= image_frames())
-		panic("image_frame: %p is not in the program", address);
+		panic("image_frame: 0x%lx is not in the program", (word_t)address);
 	return boot_info->user_image_frames.start + page;
 }
 

@@ -12,9 +12,9 @@ void console_init(void);
 void console_restore(void);
 void console_put(char c);
 
-/* %s %c %d %u %x %p, l and ll, zero padding, field width and "-"; no floating point. */
+/* The directives of lib/format.h. */
 __attribute__((format(printf, 1, 2))) void print(const char *format, ...);
-void print_args(const char *format, va_list args);
+__attribute__((format(printf, 1, 0))) void print_args(const char *format, va_list args);
 
 /* QEMU ends with status 33 (0x10 written: ok) or 35 (0x11: not ok). */
 _Noreturn void machine_exit(bool ok);
