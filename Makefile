@@ -41,8 +41,8 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel fuzz \
-	clean help
+.PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel \
+	fuzz clean help
 
 all: $(kernels) $(images)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a failed operation leaves behind, for the one who asked: an error reply (label and words), or
- * a look-up failure that becomes part of an error reply or of a cap fault. One of each at a time: the
- * kernel does one thing at a time. seL4 manual, sections 3.4, 6.2 and 10.1.
+ * What a failed operation leaves behind, for the one who asked: an error reply (label and words),
+ * or a look-up failure that becomes part of an error reply or of a cap fault. One of each at a
+ * time: the kernel does one thing at a time. seL4 manual, sections 3.4, 6.2 and 10.1.
  */
 #pragma once
 #include "object.h"
@@ -16,8 +16,8 @@ extern struct failure failure;
 extern struct lookup_failure lookup_failure;
 
 /*
- * The functions that fail_* and lookup_* call. That these return FAILED, always, is said here in the
- * open, where compilers and analysers see it.
+ * The functions that fail_* and lookup_* call. That these return FAILED, always, is said here in
+ * the open, where compilers and analysers see it.
  */
 void record_error(enum abi_error label);
 void record_error_word(enum abi_error label, word_t word);
