@@ -21,7 +21,7 @@ enum { GATE_ON = 1, SPEAKER_ON = 2, PIT_OUTPUT = 0x20 };
 enum { PRECISION = 4096 };       /* window over uncertainty */
 enum { PIT_WINDOW_MIN = 100 };   /* counts: 84 us */
 enum { PIT_WINDOW_MAX = 48000 }; /* counts: 40 ms; the counter wraps at 55 */
-enum { STEP_POLLS_MAX = 1000000, ATTEMPTS_MAX = 50 };
+enum { STEP_POLLS_MAX = 1000000, ATTEMPTS_MAX = 8 };
 enum { MHZ_MIN = 100, MHZ_MAX = 20000 };
 
 struct sample {
@@ -92,41 +92,56 @@ static bool pit_wrapped(void)
 
 struct window {
 	uint64_t tsc, apic, pit;
+	uint64_t uncertainty; /* of tsc; 0: there is no result */
 };
 
-/* False if the result is not exact enough: the processor was elsewhere too long. */
-static bool measure(struct window *window)
+static bool window_exact(const struct window *window)
+{
+	return window->pit >= PIT_WINDOW_MIN && window->uncertainty * PRECISION <= window->tsc;
+}
+
+static struct window measure(void)
 {
 	pit_start();
 	struct sample first = sample_step(), last;
-	bool exact;
+	struct window window;
 	do {
 		last = sample_step();
-		*window = (struct window){ last.tsc - first.tsc, first.apic - last.apic,
-			                   (uint16_t)(first.pit - last.pit) };
-		exact = window->pit >= PIT_WINDOW_MIN &&
-		        (first.uncertainty + last.uncertainty) * PRECISION <= window->tsc;
-	} while (!exact && window->pit < PIT_WINDOW_MAX && !pit_wrapped());
-	exact = exact && !pit_wrapped();
+		window = (struct window){ last.tsc - first.tsc, first.apic - last.apic,
+			                  (uint16_t)(first.pit - last.pit),
+			                  first.uncertainty + last.uncertainty };
+	} while (!window_exact(&window) && window.pit < PIT_WINDOW_MAX && !pit_wrapped());
+	if (pit_wrapped())
+		window.uncertainty = 0;
 	pit_stop();
-	return exact;
+	return window;
+}
+
+/* Some attempts, for the processor may be elsewhere meanwhile; the best one counts. */
+static struct window measure_well(void)
+{
+	struct window best = { 0 };
+	unsigned attempts = 0;
+	do {
+		struct window window = measure();
+		if (window.uncertainty &&
+		    (!best.uncertainty ||
+		     window.uncertainty * best.tsc < best.uncertainty * window.tsc))
+			best = window;
+	} while (!window_exact(&best) && ++attempts < ATTEMPTS_MAX);
+	if (!best.uncertainty)
+		panic("the rate of the TSC cannot be measured: the timer chip runs away");
+	return best;
 }
 
 void tsc_init(void)
 {
-	struct window window = { 0 };
-	unsigned attempts = 0;
 	ticks_per_us = known_mhz();
 	if (ticks_per_us && cpu.tsc_deadline) {
 		apic_timer_set_rate(0, 0);
 		return;
 	}
-	while (!measure(&window)) {
-		if (++attempts == ATTEMPTS_MAX)
-			panic("the rate of the TSC cannot be measured: %lu ticks in %lu of the "
-			      "timer chip",
-			      window.tsc, window.pit);
-	}
+	struct window window = measure_well();
 	if (!ticks_per_us)
 		ticks_per_us = (window.tsc * PIT_HZ / window.pit + 500000) / 1000000;
 	if (ticks_per_us < MHZ_MIN || ticks_per_us > MHZ_MAX)
