@@ -310,8 +310,7 @@ static void objects_take(struct regions *free)
 static void capabilities_make(void)
 {
 	const unsigned guard_bits = ABI_WORD_BITS - ABI_ROOT_CNODE_RADIX;
-	provide_at(INIT_CNODE,
-	           cap_make(CAP_CNODE, guard_bits, root.cnode | ABI_ROOT_CNODE_RADIX, 0));
+	provide_at(INIT_CNODE, cap_cnode(root.cnode, ABI_ROOT_CNODE_RADIX, 0, guard_bits));
 	provide_at(INIT_VSPACE, cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
 	provide_at(INIT_TCB, cap_make(CAP_TCB, 0, root.tcb, 0));
 	provide_at(INIT_SCHED_CONTEXT,
@@ -335,6 +334,8 @@ void root_task_make(struct regions *ram, struct regions *free)
 	vspace_init(root.vspace);
 	asid_table[0] = ptr_of(root.asid_pool);
 	asid_table[0][ROOT_ASID] = root.vspace;
+	*vspace_asid_mark(root.vspace) =
+		vspace_mark(cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
 	tables_make(free);
 	pages_map();
 	module_give(ram, free);

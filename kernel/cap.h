@@ -3,14 +3,16 @@
  * Capabilities and slots.
  *
  * A capability is two words. Word 0: type in bits 59..63, type-specific fields in 48..58, the object's
- * physical address in 0..47; word 1 is the type's own:
+ * address in the kernel's window, modulo 2^48, in 0..47; word 1 is the type's own. The window starts at
+ * a multiple of 2^39, and RAM ends below it: so of an object in RAM bits 0..38 are the physical address.
  *
  *   type            bits 48..58 of word 0           word 1
  *   untyped         size bits (6), device (1)       free mark / clean mark (untyped.c)
  *   endpoint        rights (4)                      badge
  *   notification    rights (2)                      badge
  *   reply           rights (grant only)             -
- *   CNode           guard bits (6); radix in 0..5   guard
+ *   CNode           guard bits (6), whole (1);      guard
+ *                   radix in bits 0..5
  *   sched context   size bits (6)                   -
  *   frame           size class (2), rights (2),     mapping: ASID in 48..59, vaddr in 0..47
  *                   device (1)
@@ -75,11 +77,11 @@ static inline enum cap_type cap_type(struct cap cap)
 }
 static inline paddr_t cap_paddr(struct cap cap)
 {
-	return cap.w0 & MASK(48);
+	return (cap.w0 - KERNEL_WINDOW) & MASK(48);
 }
 static inline void *cap_ptr(struct cap cap)
 {
-	return ptr_of(cap_paddr(cap));
+	return (void *)((int64_t)(cap.w0 << 16) >> 16);
 }
 static inline unsigned cap_aux(struct cap cap)
 {
@@ -87,8 +89,9 @@ static inline unsigned cap_aux(struct cap cap)
 }
 static inline struct cap cap_make(enum cap_type type, unsigned aux, paddr_t paddr, uint64_t w1)
 {
-	return (struct cap){(uint64_t)type << CAP_TYPE_SHIFT | (uint64_t)aux << CAP_AUX_SHIFT | paddr,
-			    w1};
+	uint64_t address = (paddr + KERNEL_WINDOW) & MASK(48);
+	return (struct cap){
+		(uint64_t)type << CAP_TYPE_SHIFT | (uint64_t)aux << CAP_AUX_SHIFT | address, w1};
 }
 static inline struct cap cap_null(void)
 {
@@ -99,6 +102,12 @@ static inline struct cap cap_null(void)
 static inline unsigned cap_rights(struct cap cap)
 {
 	return cap_aux(cap) & RIGHTS_ALL;
+}
+/* Of that type and with that right, in one look. */
+static inline bool cap_is_with(struct cap cap, enum cap_type type, enum abi_rights right)
+{
+	unsigned shift = CAP_TYPE_SHIFT - CAP_AUX_SHIFT;
+	return (cap.w0 >> CAP_AUX_SHIFT & (31u << shift | right)) == (type << shift | right);
 }
 static inline bool cap_may(struct cap cap, enum abi_rights right)
 {
@@ -116,11 +125,14 @@ static inline unsigned cap_cnode_guard_bits(struct cap cap)
 }
 static inline struct slot *cap_cnode_slots(struct cap cap)
 {
-	return ptr_of(cap.w0 & (MASK(48) & ~MASK(6)));
+	return (struct slot *)((uint64_t)cap_ptr(cap) & ~MASK(6));
 }
-static inline struct cap cap_cnode(paddr_t paddr, unsigned radix)
+/* Guard and radix are 64 bits together: a cptr is resolved in this CNode alone. */
+enum { CNODE_WHOLE = 1 << 6 };
+static inline struct cap cap_cnode(paddr_t paddr, unsigned radix, word_t guard, unsigned guard_bits)
 {
-	return cap_make(CAP_CNODE, 0, paddr | radix, 0);
+	unsigned whole = radix + guard_bits == 64 ? CNODE_WHOLE : 0;
+	return cap_make(CAP_CNODE, guard_bits | whole, paddr | radix, guard);
 }
 
 /* Untyped, scheduling context: size in bits. */

@@ -134,13 +134,11 @@ struct cap cap_with_data(struct cap cap, word_t data, bool preserve)
 		cap.w1 = data;
 		return cap;
 	case CAP_CNODE: {
-		unsigned guard_bits = data & MASK(6);
-		if (guard_bits + cap_cnode_radix(cap) > 64)
+		unsigned guard_bits = data & MASK(6), radix = cap_cnode_radix(cap);
+		if (guard_bits + radix > 64)
 			return cap_null();
-		cap.w0 = (cap.w0 & ~(MASK(6) << CAP_AUX_SHIFT)) |
-			 (uint64_t)guard_bits << CAP_AUX_SHIFT;
-		cap.w1 = data >> 6 & MASK(guard_bits);
-		return cap;
+		return cap_cnode(paddr_of(cap_cnode_slots(cap)), radix,
+				 data >> 6 & MASK(guard_bits), guard_bits);
 	}
 	default:
 		return cap;

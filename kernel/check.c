@@ -44,7 +44,7 @@ static bool by_priority(const struct tcb *thread)
 
 static void check_ready_queues(void)
 {
-	unsigned highest = 0;
+	int highest = -1;
 	for (unsigned i = 0; i <= ABI_PRIORITY_MAX; i++) {
 		check_queue(&ready_queues[i], TCB_QUEUE_READY);
 		for (struct tcb *thread = ready_queues[i].head; thread; thread = thread->next) {
@@ -55,7 +55,7 @@ static void check_ready_queues(void)
 		if (ready_queues[i].head)
 			highest = i;
 	}
-	CHECK(sched_highest_priority() == highest, ready_queues);
+	CHECK(sched_highest == highest, ready_queues);
 	check_queue(&release_queue, TCB_QUEUE_RELEASE);
 	for (struct tcb *thread = release_queue.head; thread; thread = thread->next) {
 		CHECK(thread_is_runnable(thread) && thread->sc && thread != current, thread);
@@ -202,7 +202,7 @@ static unsigned count_leaves(paddr_t table, unsigned level)
 {
 	const uint64_t *entries = ptr_of(table);
 	unsigned count = 0;
-	for (unsigned i = 0; i < (level == 4 ? 511 : 512); i++) {
+	for (unsigned i = 0; i < (level == 4 ? 256 : 512); i++) {
 		if (!(entries[i] & PTE_PRESENT))
 			continue;
 		if (level == 1 || entries[i] & PTE_LARGE)

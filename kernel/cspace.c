@@ -6,7 +6,7 @@
  * match, and its radix, which selects a slot. Every level consumes at least one bit, so a look-up takes
  * at most 64 steps.
  */
-#include "kernel.h"
+#include "cspace.h"
 
 enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
 			    unsigned *bits_left)
@@ -36,16 +36,12 @@ enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct 
 	return DONE;
 }
 
-enum outcome cspace_lookup(const struct tcb *thread, word_t cptr, struct slot **slot)
-{
-	unsigned bits_left;
-	return cspace_resolve(thread->slots[TCB_CSPACE].cap, cptr, 64, slot, &bits_left);
-}
-
 enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t depth,
 			      struct slot **slot)
 {
 	unsigned bits_left;
+	if (likely(depth == 64 && cspace_whole(root, cptr, slot)))
+		return DONE;
 	if (unlikely(cap_type(root) != CAP_CNODE)) {
 		(void)lookup_invalid_root();
 		return fail_lookup(source);

@@ -4,6 +4,7 @@
  * DebugSnapshot checks the whole system's consistency (check.c) and returns the number of violations.
  */
 #include "arch.h"
+#include "cspace.h"
 
 static const char *state_name(const struct tcb *thread)
 {

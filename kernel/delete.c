@@ -120,8 +120,8 @@ static bool finalise(struct slot *slot)
 	}
 }
 
-/* One bounded step towards an empty slot; not for zombies. */
-static void delete_step(struct slot *slot, bool exposed)
+/* One bounded step towards an empty slot; not for zombies. False: it was a long one. */
+static bool delete_step(struct slot *slot, bool exposed)
 {
 	enum cap_type type = cap_type(slot->cap);
 	if (type == CAP_FRAME) { /* each capability has its own mapping */
@@ -131,16 +131,17 @@ static void delete_step(struct slot *slot, bool exposed)
 	} else if (cdt_is_final(slot)) {
 		if (type == CAP_CNODE || type == CAP_TCB) {
 			die(slot, exposed);
-			return;
+			return true;
 		}
 		if (!finalise(slot))
-			return;
+			return false;
 	}
 	cdt_remove(slot);
+	return true;
 }
 
-/* One bounded step towards the end of a zombie. */
-static void zombie_step(struct slot *slot)
+/* One bounded step towards the end of a zombie; as delete_step. */
+static bool zombie_step(struct slot *slot)
 {
 	word_t count = slot->cap.w1;
 	struct slot *slots = zombie_slots(slot->cap);
@@ -152,18 +153,17 @@ static void zombie_step(struct slot *slot)
 	else if (cap_type(victim->cap) == CAP_ZOMBIE)
 		bury(victim, victim->cap);
 	else
-		delete_step(victim, false);
+		return delete_step(victim, false);
+	return true;
 }
 
 enum outcome slot_delete(struct slot *slot)
 {
 	enum { STEPS_PER_CHECK = 8 }; /* most steps are on empty slots */
 	for (unsigned steps = 1; !slot_empty(slot); steps++) {
-		if (cap_type(slot->cap) == CAP_ZOMBIE)
-			zombie_step(slot);
-		else
-			delete_step(slot, true);
-		if (steps % STEPS_PER_CHECK == 0 && plat_interrupt_pending())
+		bool zombie = cap_type(slot->cap) == CAP_ZOMBIE;
+		bool quick = zombie ? zombie_step(slot) : delete_step(slot, true);
+		if ((!quick || steps % STEPS_PER_CHECK == 0) && plat_interrupt_pending())
 			return PREEMPTED;
 	}
 	return DONE;
@@ -184,7 +184,7 @@ enum outcome slot_revoke(struct slot *slot)
 void slot_delete_simple(struct slot *slot)
 {
 	while (!slot_empty(slot))
-		delete_step(slot, true);
+		(void)delete_step(slot, true);
 }
 
 bool slot_delete_is_long(const struct slot *slot)

@@ -13,6 +13,16 @@ static inline struct tcb *endpoint_head(const struct endpoint *ep)
 	return (struct tcb *)(ep->head_state & ~3ull);
 }
 
+/* The first of the threads that wait to receive; not aligned if none does. */
+static inline struct tcb *endpoint_receiver(const struct endpoint *ep)
+{
+	return (struct tcb *)(ep->head_state - EP_RECV);
+}
+static inline bool endpoint_has_receiver(const struct endpoint *ep)
+{
+	return !((uint64_t)endpoint_receiver(ep) & 3);
+}
+
 static inline void endpoint_set(struct endpoint *ep, struct queue queue, enum endpoint_state state)
 {
 	ep->head_state = (uint64_t)queue.head | (queue.head ? state : EP_IDLE);

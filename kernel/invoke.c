@@ -4,32 +4,19 @@
  * capability and the extra ones, lets the object's module decode, and answers a Call.
  */
 #include "arch.h"
-
-word_t inv_arg(const struct invocation *inv, unsigned i)
-{
-	const struct context *ctx = &inv->thread->ctx;
-	switch (i) {
-	case 0:
-		return ctx->r10;
-	case 1:
-		return ctx->r8;
-	case 2:
-		return ctx->r9;
-	case 3:
-		return ctx->r15;
-	default: /* length says that there is a buffer */
-		return inv->buffer->msg[i];
-	}
-}
+#include "cspace.h"
 
 void inv_result(struct invocation *inv, unsigned i, word_t value)
 {
 	struct tcb *thread = inv->thread;
 	if (!inv->call)
 		return;
-	if (i >= ABI_MSG_REGS && !(thread->buffer && thread->buffer_writable))
+	if (likely(i == 0))
+		thread->ctx.r10 = value;
+	else if (i >= ABI_MSG_REGS && !(thread->buffer && thread->buffer_writable))
 		return;
-	ipc_set_mr(thread, i, value);
+	else
+		ipc_set_mr(thread, i, value);
 	inv->result_words = i + 1;
 }
 
@@ -115,38 +102,46 @@ static enum outcome decode(struct invocation *inv)
 	}
 }
 
+/* The words that are there. */
+static inline word_t message_length(const struct tcb *thread, word_t info)
+{
+	word_t length = abi_msginfo_length(info);
+	if (likely(length <= ABI_MSG_REGS))
+		return length;
+	if (!thread->buffer)
+		return ABI_MSG_REGS;
+	return length > ABI_MSG_MAX ? ABI_MSG_MAX : length;
+}
+
 enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, bool may_donate,
 		    bool first_phase)
 {
 	word_t info = thread->ctx.rsi;
-	struct invocation inv = {
-		.thread = thread,
-		.label = abi_msginfo_label(info),
-		.length = abi_msginfo_length(info),
-		.buffer = thread->buffer,
-		.call = call,
-		.blocking = blocking,
-		.may_donate = may_donate,
-		.first_phase = first_phase,
-	};
+	struct invocation inv;
 	if (cspace_lookup(thread, cptr, &inv.slot) != DONE) {
 		if (blocking)
 			fault_cap(thread, cptr, false);
 		return DONE;
 	}
 	inv.cap = inv.slot->cap;
-	if (unlikely(abi_msginfo_caps(info)) &&
-	    ipc_lookup_extra_caps(thread, inv.buffer, info, inv.extra) != DONE) {
+	inv.thread = thread;
+	inv.label = abi_msginfo_label(info);
+	inv.buffer = thread->buffer;
+	inv.call = call;
+	inv.blocking = blocking;
+	inv.may_donate = may_donate;
+	inv.first_phase = first_phase;
+	inv.result_words = 0;
+	inv.length = message_length(thread, info);
+	if (!abi_msginfo_caps(info)) {
+		inv.extra[0] = inv.extra[1] = inv.extra[2] = NULL;
+	} else if (ipc_lookup_extra_caps(thread, inv.buffer, info, inv.extra) != DONE) {
 		if (blocking)
 			fault_raise(thread);
 		else
 			thread->fault.type = FAULT_NONE;
 		return DONE;
 	}
-	if (inv.length > ABI_MSG_MAX)
-		inv.length = ABI_MSG_MAX;
-	if (inv.length > ABI_MSG_REGS && !inv.buffer)
-		inv.length = ABI_MSG_REGS;
 
 	/* While it acts, the thread counts as to be restarted: so suspending itself finds it. */
 	thread->state = THREAD_RESTART;

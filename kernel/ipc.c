@@ -12,6 +12,7 @@
  * The common cases of Call and ReplyRecv never come here: fastpath.c.
  */
 #include "arch.h"
+#include "cspace.h"
 #include "endpoint.h"
 
 /* ---- Message words ---- */
@@ -65,17 +66,19 @@ static word_t copy_message(const struct tcb *from, struct tcb *to, word_t length
 enum outcome ipc_lookup_extra_caps(struct tcb *thread, const struct abi_ipc_buffer *buffer,
 				   word_t info, struct slot *extra[ABI_MSG_CAPS_MAX])
 {
-	unsigned count = buffer ? abi_msginfo_caps(info) : 0;
-	for (unsigned i = 0; i < ABI_MSG_CAPS_MAX; i++)
-		extra[i] = NULL;
-	for (unsigned i = 0; i < count; i++) {
+	unsigned count = buffer ? abi_msginfo_caps(info) : 0, i = 0;
+	struct cap root = thread->slots[TCB_CSPACE].cap;
+	for (; i < count; i++) {
 		word_t cptr = buffer->caps_or_badges[i];
+		if (likely(cspace_whole(root, cptr, &extra[i])))
+			continue;
 		if (cspace_lookup(thread, cptr, &extra[i]) != DONE) {
 			fault_set(thread, FAULT_CAP, cptr, false, 0);
-			extra[i] = NULL;
 			return FAILED;
 		}
 	}
+	for (; i < ABI_MSG_CAPS_MAX; i++)
+		extra[i] = NULL;
 	return DONE;
 }
 
@@ -148,10 +151,13 @@ static void transfer(struct tcb *sender, const struct endpoint *ep, word_t badge
 
 /* ---- Send and receive ---- */
 
+static uint64_t last_send;
+
 static void block_sender(struct tcb *thread, struct cap ep_cap, bool call)
 {
 	thread->blocked_on = cap_endpoint(ep_cap);
 	thread->send_badge = ep_cap.w1;
+	thread->send_number = ++last_send;
 	thread->send_aux = cap_rights(ep_cap) | (call ? SEND_IS_CALL : 0);
 	thread_set_state(thread, THREAD_BLOCKED_SEND);
 	endpoint_enqueue(cap_endpoint(ep_cap), thread, EP_SEND);
@@ -308,17 +314,24 @@ bool ipc_cancel_some(struct endpoint *ep)
 	return endpoint_state(ep) == EP_IDLE;
 }
 
+/*
+ * Those that wait when the operation begins, not those that come back while it is preempted: so it
+ * ends, whoever gets to run in between.
+ */
 bool ipc_cancel_some_badged(struct endpoint *ep, word_t badge)
 {
+	uint64_t until = current->cancel_until ? current->cancel_until : last_send;
 	unsigned cancelled = 0;
 	struct tcb *thread, *next;
+	current->cancel_until = 0;
 	if (endpoint_state(ep) != EP_SEND)
 		return true;
 	for (thread = endpoint_head(ep); thread; thread = next) {
 		next = thread->next;
-		if (thread->send_badge != badge)
+		if (thread->send_badge != badge || thread->send_number > until)
 			continue;
 		if (cancelled == CANCEL_BATCH && plat_interrupt_pending()) {
+			current->cancel_until = until;
 			sched_reschedule();
 			return false;
 		}

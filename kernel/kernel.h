@@ -28,7 +28,23 @@ struct invocation {
 	bool first_phase; /* send phase of a combined system call */
 	word_t result_words;
 };
-word_t inv_arg(const struct invocation *inv, unsigned i);
+/* A message word; inv.length says that it is there. */
+static inline word_t inv_arg(const struct invocation *inv, unsigned i)
+{
+	const struct context *ctx = &inv->thread->ctx;
+	switch (i) {
+	case 0:
+		return ctx->r10;
+	case 1:
+		return ctx->r8;
+	case 2:
+		return ctx->r9;
+	case 3:
+		return ctx->r15;
+	default:
+		return inv->buffer->msg[i];
+	}
+}
 /* Results go to the invoker if it called. */
 void inv_result(struct invocation *inv, unsigned i, word_t value);
 
@@ -36,8 +52,7 @@ void inv_result(struct invocation *inv, unsigned i, word_t value);
 /* Resolves `cptr` from `root`, `bits` deep. *bits_left: not 0 when a non-CNode stopped it early. */
 enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
 			    unsigned *bits_left);
-/* As system calls look up: 64 bits; stops early without an error. */
-enum outcome cspace_lookup(const struct tcb *thread, word_t cptr, struct slot **slot);
+/* As system calls look up, 64 bits, stopping early without an error: cspace_lookup in cspace.h. */
 /* As CNode operations do: must resolve exactly; sets `failure`. */
 enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t depth,
 			      struct slot **slot);
@@ -152,14 +167,13 @@ void sched_exit(void);                   /* before leaving the kernel: chooses a
 void sched_timer_interrupt(void);
 void sched_yield(void);
 void sched_yield_behind(struct tcb *thread); /* it runs next, then current, before their equals */
-unsigned sched_highest_priority(void);   /* of the ready threads; 0 also if there is none */
-bool sched_any_ready(void);
+extern int sched_highest;                /* priority of the ready threads; -1: there is none */
 void sched_update_time(void);            /* now = the time */
 void sched_need_timer(void);             /* the next timer interrupt may be another one */
 extern ticks_t now;                      /* as of the last sched_update_time */
-/* For the fast paths: round-robin contexts only. */
-bool sched_may_charge(struct sched_context *sc, ticks_t time); /* its slice is not over */
-void sched_charge_switch(struct sched_context *sc, ticks_t time); /* current_sc is charged, sc runs */
+extern ticks_t charged_until;            /* current_sc has been charged up to here */
+extern ticks_t min_budget;               /* ABI_BUDGET_MIN_US */
+extern ticks_t timer_armed;              /* when the timer will fire; UINT64_MAX: not armed */
 extern struct queue release_queue;
 extern struct queue ready_queues[ABI_PRIORITY_MAX + 1];
 
@@ -203,10 +217,8 @@ enum outcome decode_domain(struct invocation *inv);
 /* ---- syscall.c, fastpath.c, invoke.c ---- */
 enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, bool may_donate,
 		    bool first_phase);
-bool fast_call(word_t cptr, word_t info);
-bool fast_reply_recv(word_t cptr, word_t info);
-bool fast_signal(word_t cptr);
-bool fast_fault(void); /* current->fault is set */
+void syscall_slow(struct tcb *thread, long nr); /* everything that the fast paths leave */
+bool fast_fault(struct tcb *thread); /* its fault is set; it is current */
 
 /* ---- debug.c: debug build only ---- */
 bool debug_syscall(long nr); /* true: it was one */

@@ -125,6 +125,8 @@ struct tcb {
 	struct reply *reply;
 	void *blocked_on; /* endpoint or notification */
 	word_t send_badge;
+	uint64_t send_number; /* of its last wait to send: they count up */
+	uint64_t cancel_until; /* preempted in CancelBadgedSends: up to this number; 0: it is not */
 	struct sched_context *yield_to;
 	struct abi_ipc_buffer *buffer; /* kernel address of the IPC buffer, for reading; or null */
 	vaddr_t buffer_vaddr;

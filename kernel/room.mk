@@ -12,6 +12,12 @@ $(call kernel,release,-DCONFIG_DEBUG=0)
 $(call kernel,debug,-DCONFIG_DEBUG=1)
 endif
 
+# All registers are saved when this file's one function is entered: gcc can be told so.
+ifeq ($(findstring clang,$(CC)),)
+$(B)/kernel/%/obj/kernel/fastpath.c.o: private KERNEL_CFLAGS += -fcall-used-rbx \
+	-fcall-used-r12 -fcall-used-r13 -fcall-used-r14 -fcall-used-r15
+endif
+
 # Host tests of what reads the boot loader's, the firmware's and the root task's words.
 $(B)/unit/kernel/%: UNIT_CFLAGS += $(addprefix -I,$(kernel_PRIVATE))
 $(call unit_test,kernel/boot_memory_test.c,kernel/boot_memory.c kernel/boot_test.c)

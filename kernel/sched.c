@@ -25,9 +25,11 @@ ticks_t now;
 struct queue ready_queues[ABI_PRIORITY_MAX + 1];
 struct queue release_queue;
 static uint64_t ready_bits[4];
-static ticks_t charged_until; /* current_sc has been charged up to here */
-static ticks_t timer_armed;   /* when the timer will fire; UINT64_MAX: not armed */
-static bool timer_stale;      /* the next deadline may have come closer */
+int sched_highest = -1;
+ticks_t charged_until;
+ticks_t timer_armed;
+ticks_t min_budget;
+static bool timer_stale; /* the next deadline may have come closer */
 
 /* What sched_exit does; other than these two: the candidate to switch to. */
 #define STAY ((struct tcb *)NULL)
@@ -79,7 +81,18 @@ static void ready_insert(struct tcb *thread, bool first)
 	assert(thread->queue == TCB_QUEUE_NONE);
 	queue_insert_behind(queue, thread, first ? NULL : queue->tail);
 	ready_bits[thread->priority >> 6] |= BIT(thread->priority & 63);
+	if (sched_highest < thread->priority)
+		sched_highest = thread->priority;
 	thread->queue = TCB_QUEUE_READY;
+}
+
+static int highest_ready(void)
+{
+	for (int i = 3; i >= 0; i--) {
+		if (ready_bits[i])
+			return i * 64 + 63 - __builtin_clzll(ready_bits[i]);
+	}
+	return -1;
 }
 
 static void release_insert(struct tcb *thread)
@@ -100,8 +113,10 @@ void sched_dequeue(struct tcb *thread)
 	if (thread->queue == TCB_QUEUE_READY) {
 		struct queue *queue = &ready_queues[thread->priority];
 		queue_remove(queue, thread);
-		if (!queue->head)
+		if (!queue->head) {
 			ready_bits[thread->priority >> 6] &= ~BIT(thread->priority & 63);
+			sched_highest = highest_ready();
+		}
 		thread->queue = TCB_QUEUE_NONE;
 	} else if (thread->queue == TCB_QUEUE_RELEASE) {
 		queue_remove(&release_queue, thread);
@@ -134,20 +149,6 @@ void sched_postpone(struct tcb *thread)
 {
 	sched_dequeue(thread);
 	release_insert(thread);
-}
-
-unsigned sched_highest_priority(void)
-{
-	for (int i = 3; i >= 0; i--) {
-		if (ready_bits[i])
-			return i * 64 + 63 - __builtin_clzll(ready_bits[i]);
-	}
-	return 0;
-}
-
-bool sched_any_ready(void)
-{
-	return ready_bits[0] | ready_bits[1] | ready_bits[2] | ready_bits[3];
 }
 
 /* ---- Thread states ---- */
@@ -254,27 +255,6 @@ static void set_timer(void)
 	}
 }
 
-bool sched_may_charge(struct sched_context *sc, ticks_t time)
-{
-	return refill_head(sc)->amount >= time - charged_until + MIN_BUDGET;
-}
-
-void sched_charge_switch(struct sched_context *sc, ticks_t time)
-{
-	struct sched_context *old = current_sc;
-	ticks_t used = time - charged_until;
-	charged_until = now = time;
-	old->consumed += used;
-	old->refills[old->head].amount -= used;
-	old->refills[old->tail].amount += used;
-	current_sc = sc;
-	time += refill_head(sc)->amount;
-	if (unlikely(time < timer_armed)) {
-		timer_armed = time;
-		plat_timer_set(time);
-	}
-}
-
 static void wake_released(void)
 {
 	while (release_queue.head && refill_ready(release_queue.head->sc)) {
@@ -337,7 +317,14 @@ void sched_yield_behind(struct tcb *thread)
 
 void sched_switch(struct tcb *thread)
 {
-	switch_to(thread);
+	if (thread != &idle_tcb) {
+		switch_to_user(thread);
+		return;
+	}
+	/* It goes on in whatever address space there is. */
+	context_sync(current);
+	current = thread;
+	cpu_set_kernel_stack((uint64_t)&thread->ctx + CTX_TOP);
 }
 
 /* Who is charged from now on. */
@@ -347,7 +334,9 @@ static void switch_context(void)
 	if (sc == current_sc)
 		return;
 	sched_update_time();
-	(void)charge();
+	/* One that has just spent its budget pays nothing out of its next one: the new one does. */
+	if (!current_sc || refill_head(current_sc)->time <= now)
+		(void)charge();
 	current_sc = sc;
 	timer_stale = true;
 	if (sc && !sc->sporadic)
@@ -356,11 +345,11 @@ static void switch_context(void)
 
 static void choose(void)
 {
-	if (!sched_any_ready()) {
+	if (sched_highest < 0) {
 		sched_switch(&idle_tcb);
 		return;
 	}
-	struct tcb *thread = ready_queues[sched_highest_priority()].head;
+	struct tcb *thread = ready_queues[sched_highest].head;
 	sched_dequeue(thread);
 	if (thread != current)
 		sched_switch(thread);
@@ -414,6 +403,7 @@ void sched_init(void)
 	current_sc = NULL;
 	choice = STAY;
 	timer_armed = UINT64_MAX;
+	min_budget = ABI_BUDGET_MIN_US * ticks_per_us;
 	sched_update_time();
 	charged_until = now;
 }

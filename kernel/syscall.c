@@ -2,11 +2,12 @@
 /*
  * What enters the kernel: system calls, faults, interrupts (seL4 manual, section 2.2).
  *
- * Each of the kernel_* functions is called by entry.S on the kernel's stack with interrupts off, the
+ * Each of the kernel_* functions (kernel_syscall is in fastpath.c) is called by entry.S on the kernel's stack with interrupts off, the
  * registers of `current` saved in its TCB, and is followed by the exit to (a maybe different)
  * `current`. Nothing of an entry survives on the stack.
  */
 #include "arch.h"
+#include "cspace.h"
 
 /* The reply object for a receive, from R12. */
 static enum outcome lookup_reply(struct tcb *thread, struct reply **reply)
@@ -63,22 +64,19 @@ static void send_receive(struct tcb *thread, word_t cptr, bool with_reply)
 static void unknown_syscall(struct tcb *thread, word_t nr)
 {
 	fault_set(thread, FAULT_UNKNOWN_SYSCALL, nr, 0, 0);
-	if (!fast_fault())
+	if (!fast_fault(thread))
 		fault_raise(thread);
 }
 
-static void set_tls_base(struct tcb *thread)
-{
-	context_sync(thread);
-	thread->ctx.fs_base =
-		context_sanitise(offsetof(struct context, fs_base), thread->ctx.rdi);
-	context_load(thread);
-}
-
 /* Everything that the fast paths leave. */
-static __attribute__((noinline)) void syscall_slow(struct tcb *thread, long nr)
+void syscall_slow(struct tcb *thread, long nr)
 {
 	enum outcome outcome = DONE;
+	if (unlikely(thread->flags & TCB_FLAG_SYSCALLS_FAULT)) {
+		unknown_syscall(thread, nr);
+		sched_exit();
+		return;
+	}
 	switch (nr) {
 	case SYS_CALL:
 		outcome = invoke(thread, thread->ctx.rdi, true, true, true, false);
@@ -122,37 +120,6 @@ static __attribute__((noinline)) void syscall_slow(struct tcb *thread, long nr)
 	sched_exit();
 }
 
-void kernel_syscall(word_t cptr, word_t info, long nr)
-{
-	struct tcb *thread = current;
-	if (unlikely(thread->flags & TCB_FLAG_SYSCALLS_FAULT)) {
-		unknown_syscall(thread, nr);
-		sched_exit();
-		return;
-	}
-	switch (nr) {
-	case SYS_CALL:
-		if (fast_call(cptr, info))
-			return;
-		break;
-	case SYS_REPLY_RECV:
-		if (fast_reply_recv(cptr, info))
-			return;
-		break;
-	case SYS_SEND:
-	case SYS_NB_SEND:
-		if (fast_signal(cptr))
-			return;
-		break;
-	case SYS_SET_TLS_BASE:
-		set_tls_base(thread);
-		return;
-	default:
-		break;
-	}
-	syscall_slow(thread, nr);
-}
-
 /* `int n` with a gate that user programs may use. */
 void kernel_trap(unsigned vector)
 {
@@ -173,7 +140,7 @@ void kernel_exception(unsigned vector)
 		fault_set(thread, FAULT_VM, cpu_cr2(), code, code & FETCH ? 1 : 0);
 	else
 		fault_set(thread, FAULT_USER_EXCEPTION, vector, code, 0);
-	if (!fast_fault())
+	if (!fast_fault(thread))
 		fault_raise(thread);
 	sched_exit();
 }

@@ -20,6 +20,7 @@ void tcb_init(struct tcb *thread)
 void tcb_suspend(struct tcb *thread)
 {
 	ipc_cancel(thread);
+	thread->cancel_until = 0;
 	if (thread->state == THREAD_RUNNING) /* where it goes on is where it would restart */
 		thread->ctx.fault_ip = thread->ctx.rip;
 	sched_dequeue(thread);
@@ -108,6 +109,7 @@ static enum outcome decode_write_registers(struct invocation *inv)
 	for (unsigned i = 0; i < count; i++)
 		tcb_set_context_word(thread, i, inv_arg(inv, i + 2));
 	thread->ctx.rip = thread->ctx.fault_ip;
+	thread->cancel_until = 0;
 	if (flags & 1)
 		tcb_restart(thread);
 	return DONE;
@@ -132,6 +134,7 @@ static enum outcome decode_copy_registers(struct invocation *inv)
 		for (unsigned i = 0; i < ABI_CONTEXT_FRAME_WORDS; i++)
 			*tcb_context_word(dest, i) = *tcb_context_word(source, i);
 		dest->ctx.rip = dest->ctx.fault_ip;
+		dest->cancel_until = 0;
 	}
 	if (flags & INTEGER) {
 		for (unsigned i = ABI_CONTEXT_FRAME_WORDS; i < ABI_CONTEXT_WORDS; i++)
@@ -428,7 +431,7 @@ static enum outcome decode_set_flags(struct invocation *inv)
 	if (thread->flags & TCB_FLAG_FPU_DISABLED)
 		fpu_release(thread);
 	if (thread == current)
-		fpu_switch(current);
+		fpu_switch_mode(current);
 	inv_result(inv, 0, thread->flags);
 	return DONE;
 }

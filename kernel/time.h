@@ -3,6 +3,6 @@
 #pragma once
 #include "arch.h"
 
-#define MIN_BUDGET (ABI_BUDGET_MIN_US * ticks_per_us)
+#define MIN_BUDGET min_budget
 #define MAX_PERIOD_US (UINT64_MAX / ticks_per_us / 8)
 #define MAX_RELEASE_TIME (UINT64_MAX - 5 * MAX_PERIOD_US * ticks_per_us)

@@ -20,6 +20,7 @@ typedef uint64_t ticks_t; /* time-stamp counter ticks */
 #define BIT(n) (1ull << (n))
 #define MASK(n) (BIT(n) - 1)
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define always_inline inline __attribute__((always_inline))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define ALIGN_UP(x, bits) (((x) + MASK(bits)) & ~MASK(bits))

@@ -100,7 +100,7 @@ static struct cap make_object(word_t type, word_t size_bits, paddr_t paddr, bool
 	case OBJ_NOTIFICATION:
 		return cap_make(CAP_NOTIFICATION, RIGHT_WRITE | RIGHT_READ, paddr, 0);
 	case OBJ_CNODE:
-		return cap_cnode(paddr, size_bits);
+		return cap_cnode(paddr, size_bits, 0, 0);
 	case OBJ_SCHED_CONTEXT:
 		return cap_make(CAP_SCHED_CONTEXT, size_bits, paddr, 0);
 	case OBJ_REPLY:

@@ -87,14 +87,24 @@ void context_sync(struct tcb *thread); /* `current`: FS and GS base from the CPU
 void context_load(struct tcb *thread); /* and back */
 
 /* ---- fpu.c ---- */
-extern struct tcb *fpu_owner; /* whose state is in the registers */
+extern struct tcb *fpu_ready; /* the registers hold its state, and it may use them; or null */
 void fpu_init(struct fpu_state *state);
-void fpu_switch(struct tcb *thread);  /* thread is about to run */
+void fpu_switch_mode(struct tcb *thread); /* thread is about to run, or its flags changed */
 void fpu_release(struct tcb *thread); /* its state is in memory, or dropped with it */
 
 /* ---- vspace.c, frame.c, asid.c: chapter 7 ---- */
 extern paddr_t kernel_cr3;
 void vspace_init(paddr_t pml4); /* the kernel's entries of a fresh PML4 */
+/* A PML4 notes its ASID in an entry that is never used, as one that is not present: vspace_mark. */
+static inline uint64_t *vspace_asid_mark(paddr_t pml4)
+{
+	enum { UNUSED_ENTRY = 510 };
+	return (uint64_t *)ptr_of(pml4) + UNUSED_ENTRY;
+}
+static inline uint64_t vspace_mark(struct cap pml4)
+{
+	return pml4.w1 | 2; /* never the 0 of a PML4 without ASID */
+}
 void vspace_activate(struct tcb *thread);
 bool vspace_of_asid(unsigned asid, paddr_t *pml4);
 /* The entry that maps `vaddr` at level 4 (PML4), 3, 2 or 1 (page table); null: lookup_failure says
@@ -141,7 +151,7 @@ void plat_console_putc(char c);
 _Noreturn void plat_halt(void);
 
 /* ---- syscall.c, called by entry.S ---- */
-void kernel_syscall(word_t cptr, word_t info, long nr);
+_Noreturn void kernel_syscall(word_t cptr, word_t info, long nr);
 void kernel_trap(unsigned vector);
 void kernel_exception(unsigned vector);
 void kernel_interrupt(unsigned vector);

@@ -7,10 +7,13 @@
 
 uint64_t *asid_table[ABI_ASID_POOLS];
 
-/* The loaded address space loses its identifier: nothing of it is valid any more. */
-static void unload(paddr_t pml4)
+/* An address space loses its identifier: nothing of it is valid any more. */
+static void release(paddr_t pml4)
 {
-	if (pml4 && pml4 == loaded_cr3) {
+	if (!pml4)
+		return;
+	*vspace_asid_mark(pml4) = 0;
+	if (pml4 == loaded_cr3) {
 		loaded_cr3 = kernel_cr3;
 		cpu_set_cr3(kernel_cr3);
 	}
@@ -21,7 +24,7 @@ void asid_release(unsigned asid, paddr_t pml4)
 	uint64_t *pool = asid_table[asid / ABI_ASIDS_PER_POOL % ABI_ASID_POOLS];
 	if (asid && pool && pool[asid % ABI_ASIDS_PER_POOL] == pml4) {
 		pool[asid % ABI_ASIDS_PER_POOL] = 0;
-		unload(pml4);
+		release(pml4);
 	}
 }
 
@@ -33,7 +36,7 @@ void asid_pool_finalise(struct cap cap)
 		return;
 	asid_table[index] = NULL;
 	for (unsigned i = 0; i < ABI_ASIDS_PER_POOL; i++)
-		unload(pool[i]);
+		release(pool[i]);
 }
 
 enum outcome decode_asid_control(struct invocation *inv)
@@ -91,5 +94,6 @@ enum outcome decode_asid_pool(struct invocation *inv)
 		return fail(ERR_DELETE_FIRST);
 	pool[i] = cap_paddr(slot->cap);
 	slot->cap.w1 = cap_mapping(base + i, 0);
+	*vspace_asid_mark(cap_paddr(slot->cap)) = vspace_mark(slot->cap);
 	return DONE;
 }

@@ -90,6 +90,9 @@ static enum outcome check_vspace(struct cap cap, paddr_t *pml4)
 {
 	if (cap_type(cap) != CAP_PML4 || !cap_asid(cap))
 		return fail_word(ERR_INVALID_CAPABILITY, 1);
+	*pml4 = cap_paddr(cap);
+	if (likely(*vspace_asid_mark(*pml4) == vspace_mark(cap)))
+		return DONE;
 	if (!vspace_of_asid(cap_asid(cap), pml4)) {
 		(void)lookup_invalid_root();
 		return fail_lookup(false);
