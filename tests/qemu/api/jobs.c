@@ -97,6 +97,29 @@ void sleep_us(word_t us)
 	CHECK_OK(sel4_tcb_suspend(tcb));
 }
 
+enum { AWAIT_STEP_US = 5000, AWAIT_STEPS = 100, REST_STEPS = 4 };
+
+bool counts_on(const volatile word_t *counter)
+{
+	word_t before = *counter;
+	for (int i = 0; i < AWAIT_STEPS && *counter == before; i++)
+		sleep_us(AWAIT_STEP_US);
+	return *counter != before;
+}
+
+bool comes_to_rest(const volatile word_t *counter)
+{
+	word_t before = 0;
+	for (int i = 0, same = 0; i < AWAIT_STEPS; i++) {
+		same = *counter == before && before != 0 ? same + 1 : 0;
+		if (same == REST_STEPS)
+			return true;
+		before = *counter;
+		sleep_us(AWAIT_STEP_US);
+	}
+	return false;
+}
+
 void spin_us(word_t us)
 {
 	word_t start = rdtsc(), ticks = us * tsc_mhz();

@@ -79,6 +79,10 @@ static inline word_t now_us(void)
 }
 /* Main waits while the others run; the time is measured by an alarm thread at priority 254. */
 void sleep_us(word_t us);
+/* A counter that another thread counts: true if it goes on within half a second. */
+bool counts_on(const volatile word_t *counter);
+/* True if it comes to rest within half a second, having counted at all. */
+bool comes_to_rest(const volatile word_t *counter);
 /* Spins. */
 void spin_us(word_t us);
 /*

@@ -39,11 +39,21 @@ static word_t spin(word_t us)
 	return 0;
 }
 
+static volatile word_t spins;
+
+_Noreturn static word_t spin_counting(word_t arg)
+{
+	(void)arg;
+	for (;;)
+		spins++;
+}
+
 static struct thread *spinner(word_t budget_us, word_t period_us)
 {
+	spins = 0;
 	struct thread *t = thread_new(
 	        &(struct thread_options){ .budget_us = budget_us, .period_us = period_us });
-	thread_start(t, spin, ~0ull / 1000000);
+	thread_start(t, spin_counting, 0);
 	return t;
 }
 
@@ -399,7 +409,7 @@ enum { FOR_EVER_US = 1000000000 };
 TEST(budget_spent_suspended_and_resumed)
 {
 	struct thread *t = spinner(1000, FOR_EVER_US);
-	sleep_us(10000);
+	CHECK(comes_to_rest(&spins));
 	CHECK_OK(sel4_tcb_suspend(t->tcb));
 	CHECK_OK(sel4_tcb_resume(t->tcb));
 	word_t used;
@@ -412,7 +422,7 @@ TEST(budget_spent_suspended_and_resumed)
 TEST(budget_spent_and_unbound_and_bound)
 {
 	struct thread *t = spinner(1000, FOR_EVER_US);
-	sleep_us(10000);
+	CHECK(comes_to_rest(&spins));
 	make_passive(t);
 	CHECK_OK(sel4_sched_context_bind(t->sched_context, t->tcb));
 	word_t used;
@@ -425,7 +435,7 @@ TEST(budget_spent_and_unbound_and_bound)
 TEST(budget_spent_and_priority_changed)
 {
 	struct thread *t = spinner(1000, FOR_EVER_US);
-	sleep_us(10000);
+	CHECK(comes_to_rest(&spins));
 	CHECK_OK(sel4_tcb_set_priority(t->tcb, INIT_TCB, 200));
 	word_t used;
 	CHECK_OK(sel4_sched_context_consumed(t->sched_context, &used));
