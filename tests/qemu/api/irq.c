@@ -3,7 +3,7 @@
  * IRQControl and IRQHandler: issuing handlers for IOAPIC pins and MSIs, and the delivery of real
  * interrupts, those of the PIT (pin 2). seL4 manual, chapter 8.
  */
-#include "api.h"
+#include "jobs.h"
 
 enum {
 	PIT_PIN = 2,
@@ -348,17 +348,22 @@ TEST(irq_delivery_at_every_vector)
 	}
 }
 
-/* One signal, then nothing until it is acknowledged. */
+/*
+ * One signal, then nothing until it is acknowledged: but one that the processor had taken before
+ * the kernel masked the pin may follow. Unmasked, there would be 20.
+ */
 TEST(irq_is_masked_until_acknowledged)
 {
 	cptr_t ports = pit_ports(), ntfn = notification_new();
 	cptr_t handler = handler_new(PIT_PIN, VECTOR);
 	CHECK_OK(sel4_irq_handler_set_notification(handler, cap_mint(ntfn, RIGHT_WRITE, 1)));
-	pit_set(ports, PIT_PERIODIC, 10000);
+	pit_set(ports, PIT_PERIODIC, 1000);
 	CHECK_OK(sel4_irq_handler_ack(handler));
 	CHECK_EQ(sel4_wait(ntfn).badge, 1);
-	for (int i = 0; i < 2000; i++) /* a few milliseconds */
-		CHECK_EQ(sel4_nb_wait(ntfn).badge, 0);
+	word_t followed = 0;
+	for (word_t start = now_us(); now_us() - start < 20000;)
+		followed += sel4_nb_wait(ntfn).badge;
+	CHECK_LE(followed, 1);
 	CHECK_OK(sel4_irq_handler_ack(handler));
 	CHECK_EQ(sel4_wait(ntfn).badge, 1);
 }
