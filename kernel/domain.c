@@ -15,7 +15,7 @@ static enum outcome decode_set(struct invocation *inv)
 {
 	if (inv->length == 0)
 		return fail(ERR_TRUNCATED_MESSAGE);
-	if ((inv_arg(inv, 0) & 0xff) >= DOMAINS)
+	if (inv_arg(inv, 0) >= DOMAINS)
 		return fail_word(ERR_INVALID_ARGUMENT, 0);
 	if (!inv->extra[0])
 		return fail(ERR_TRUNCATED_MESSAGE);
@@ -28,7 +28,7 @@ static enum outcome decode_configure(struct invocation *inv)
 {
 	if (inv->length < 3)
 		return fail(ERR_TRUNCATED_MESSAGE);
-	word_t index = inv_arg(inv, 0), domain = inv_arg(inv, 1) & 0xff, duration = inv_arg(inv, 2);
+	word_t index = inv_arg(inv, 0), domain = inv_arg(inv, 1), duration = inv_arg(inv, 2);
 	if (index >= SCHEDULE_LENGTH - 1) /* the last one stays an end marker */
 		return fail_range(0, SCHEDULE_LENGTH - 2);
 	if (domain >= DOMAINS)

@@ -200,7 +200,8 @@ static always_inline bool fast_wait(struct tcb *thread, word_t cptr, bool blocki
 	if (unlikely(!blocking || ntfn->state != NTFN_IDLE || sched_highest < 0))
 		return false;
 	struct tcb *next = ready_queues[sched_highest].head;
-	if (unlikely(!may_switch_context(next->sc, current_sc, &time)))
+	if (unlikely(next->state != THREAD_RUNNING || next->yield_to ||
+		     !may_switch_context(next->sc, current_sc, &time)))
 		return false;
 	thread->blocked_on = ntfn;
 	thread->state = THREAD_BLOCKED_NTFN;
