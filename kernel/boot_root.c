@@ -335,7 +335,7 @@ void root_task_make(struct regions *ram, struct regions *free)
 	asid_table[0] = ptr_of(root.asid_pool);
 	asid_table[0][ROOT_ASID] = root.vspace;
 	*vspace_asid_mark(root.vspace) =
-		vspace_mark(cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
+	        vspace_mark(cap_make(CAP_PML4, 0, root.vspace, cap_mapping(ROOT_ASID, 0)));
 	tables_make(free);
 	pages_map();
 	module_give(ram, free);

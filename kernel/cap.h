@@ -2,9 +2,10 @@
 /*
  * Capabilities and slots.
  *
- * A capability is two words. Word 0: type in bits 59..63, type-specific fields in 48..58, the object's
- * address in the kernel's window, modulo 2^48, in 0..47; word 1 is the type's own. The window starts at
- * a multiple of 2^39, and RAM ends below it: so of an object in RAM bits 0..38 are the physical address.
+ * A capability is two words. Word 0: type in bits 59..63, type-specific fields in 48..58, the
+ * object's address in the kernel's window, modulo 2^48, in 0..47; word 1 is the type's own. The
+ * window starts at a multiple of 2^39, and RAM ends below it: so of an object in RAM bits 0..38 are
+ * the physical address.
  *
  *   type            bits 48..58 of word 0           word 1
  *   untyped         size bits (6), device (1)       free mark / clean mark (untyped.c)
@@ -64,8 +65,9 @@ struct slot {
 _Static_assert(sizeof(struct slot) == 1 << ABI_SLOT_BITS, "slot size");
 
 enum {
-	CDT_REVOCABLE = 1,    /* may have descendants */
-	CDT_FIRST_BADGED = 2, /* first of its badge: no sibling with the same badge is its ancestor */
+	CDT_REVOCABLE = 1, /* may have descendants */
+	/* first of its badge: no sibling with the same badge is its ancestor */
+	CDT_FIRST_BADGED = 2,
 	CDT_FLAGS = 3,
 };
 
@@ -91,11 +93,12 @@ static inline struct cap cap_make(enum cap_type type, unsigned aux, paddr_t padd
 {
 	uint64_t address = (paddr + KERNEL_WINDOW) & MASK(48);
 	return (struct cap){
-		(uint64_t)type << CAP_TYPE_SHIFT | (uint64_t)aux << CAP_AUX_SHIFT | address, w1};
+		(uint64_t)type << CAP_TYPE_SHIFT | (uint64_t)aux << CAP_AUX_SHIFT | address, w1
+	};
 }
 static inline struct cap cap_null(void)
 {
-	return (struct cap){0, 0};
+	return (struct cap){ 0, 0 };
 }
 
 /* Endpoint, notification and reply capabilities: rights are enum abi_rights. */
@@ -169,7 +172,7 @@ static inline unsigned cap_frame_bits(struct cap cap)
 static inline struct cap cap_frame(paddr_t paddr, unsigned class, bool device)
 {
 	return cap_make(CAP_FRAME, class | FRAME_WRITE | FRAME_USER | (device ? FRAME_DEVICE : 0),
-			paddr, 0);
+	                paddr, 0);
 }
 static inline unsigned cap_asid(struct cap cap)
 {

@@ -138,7 +138,7 @@ struct cap cap_with_data(struct cap cap, word_t data, bool preserve)
 		if (guard_bits + radix > 64)
 			return cap_null();
 		return cap_cnode(paddr_of(cap_cnode_slots(cap)), radix,
-				 data >> 6 & MASK(guard_bits), guard_bits);
+		                 data >> 6 & MASK(guard_bits), guard_bits);
 	}
 	default:
 		return cap;

@@ -3,15 +3,15 @@
  * The derivation list: which capability was made from which (seL4 manual, section 3.1.4).
  *
  * All slots that hold a capability stand in one doubly linked list, in an order that is a pre-order
- * walk of the derivation tree. Whether `b` behind `a` is a descendant is not stored but decided from
- * the two (cdt_is_parent): `a` must be revocable, cover the same object or memory, and, if badged,
- * have the same badge.
+ * walk of the derivation tree. Whether `b` behind `a` is a descendant is not stored but decided
+ * from the two (cdt_is_parent): `a` must be revocable, cover the same object or memory, and, if
+ * badged, have the same badge.
  *
  * Invariants (checked by debug_check):
  *   - the list starts at `head`, which is no capability; next and prev agree; it has no empty slot;
  *   - the descendants of a capability follow it directly, before anything else;
- *   - the capabilities of one object, except untypeds, stand together: a last one has no neighbour of
- *     the same object (cdt_is_final).
+ *   - the capabilities of one object, except untypeds, stand together: a last one has no
+ *     neighbour of the same object (cdt_is_final).
  */
 #include "kernel.h"
 
@@ -19,7 +19,7 @@ static struct slot head;
 
 void cdt_init(void)
 {
-	head = (struct slot){0};
+	head = (struct slot){ 0 };
 }
 
 struct slot *cdt_first(void)
@@ -76,7 +76,7 @@ void cdt_move(struct slot *to, struct cap cap, struct slot *from)
 	assert(slot_empty(to));
 	*to = *from;
 	to->cap = cap;
-	*from = (struct slot){0};
+	*from = (struct slot){ 0 };
 	relink(to);
 }
 
@@ -91,7 +91,7 @@ void cdt_swap(struct slot *a, struct cap a_new, struct slot *b, struct cap b_new
 		return;
 	}
 	/* Via a third place, so that neighbours are not special. */
-	struct slot third = {0};
+	struct slot third = { 0 };
 	cdt_move(&third, b_new, a);
 	cdt_move(a, a_new, b);
 	cdt_move(b, b_new, &third);
@@ -103,8 +103,8 @@ void cdt_remove(struct slot *slot)
 	prev->next = next;
 	if (next) /* the next one of the same badge may now be the first */
 		next->prev_flags = (uint64_t)prev | (next->prev_flags & CDT_FLAGS) |
-				   (slot->prev_flags & CDT_FIRST_BADGED);
-	*slot = (struct slot){0};
+		                   (slot->prev_flags & CDT_FIRST_BADGED);
+	*slot = (struct slot){ 0 };
 }
 
 bool cdt_is_parent(const struct slot *a, const struct slot *b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The consistency of everything, checked: derivation list, memory, queues, reply stacks, budgets,
- * address spaces. Each invariant that a module states at its top is looked at here. It takes as long as
- * it takes: only the debug build can ask for it.
+ * address spaces. Each invariant that a module states at its top is looked at here. It takes as
+ * long as it takes: only the debug build can ask for it.
  */
 #include "arch.h"
 #include "endpoint.h"
@@ -15,7 +15,7 @@ static unsigned violations;
 		if (!(x)) {                                                                        \
 			violations++;                                                              \
 			kprintf("kernel: check: %s:%d: %p: not so: %s\n", __FILE__, __LINE__,      \
-				(const void *)(object), #x);                                       \
+			        (const void *)(object), #x);                                       \
 		}                                                                                  \
 	} while (0)
 
@@ -69,14 +69,14 @@ static void check_ready_queues(void)
 
 static void check_endpoint(const struct endpoint *ep)
 {
-	struct queue queue = {endpoint_head(ep), ep->tail};
+	struct queue queue = { endpoint_head(ep), ep->tail };
 	enum endpoint_state state = endpoint_state(ep);
 	check_queue(&queue, TCB_QUEUE_OBJECT);
 	CHECK((state == EP_IDLE) == !queue.head, ep);
 	CHECK(by_priority(queue.head), ep);
 	for (const struct tcb *thread = queue.head; thread; thread = thread->next) {
 		CHECK(thread->state ==
-			      (state == EP_SEND ? THREAD_BLOCKED_SEND : THREAD_BLOCKED_RECV),
+		              (state == EP_SEND ? THREAD_BLOCKED_SEND : THREAD_BLOCKED_RECV),
 		      thread);
 		CHECK(thread->blocked_on == ep, thread);
 	}
@@ -99,7 +99,7 @@ static void check_reply(struct reply *reply)
 	bool stacked = reply->next || reply->prev;
 	CHECK(!thread || thread->reply == reply, reply);
 	CHECK(!thread || thread->state == THREAD_BLOCKED_RECV ||
-		      thread->state == THREAD_BLOCKED_REPLY,
+	              thread->state == THREAD_BLOCKED_REPLY,
 	      reply);
 	CHECK(!stacked || (thread && thread->state == THREAD_BLOCKED_REPLY), reply);
 	if (reply->next & REPLY_NEXT_IS_SC)
@@ -131,10 +131,9 @@ static void check_thread(struct tcb *thread)
 	CHECK(!thread->bound_ntfn || thread->bound_ntfn->bound_tcb == thread, thread);
 	CHECK(!thread->reply || thread->reply->tcb == thread, thread);
 	CHECK(!thread->yield_to || thread->yield_to->yield_from == thread, thread);
-	CHECK((thread->queue == TCB_QUEUE_OBJECT) ==
-		      (thread->state == THREAD_BLOCKED_RECV ||
-		       thread->state == THREAD_BLOCKED_SEND ||
-		       thread->state == THREAD_BLOCKED_NTFN),
+	CHECK((thread->queue == TCB_QUEUE_OBJECT) == (thread->state == THREAD_BLOCKED_RECV ||
+	                                              thread->state == THREAD_BLOCKED_SEND ||
+	                                              thread->state == THREAD_BLOCKED_NTFN),
 	      thread);
 	if (thread->queue == TCB_QUEUE_NONE && thread != current)
 		CHECK(!thread_is_schedulable(thread), thread);
@@ -176,7 +175,7 @@ static void check_object(struct slot *slot)
 	}
 }
 
-/* ---- Memory: objects do not overlap, except capabilities of one object and what is in untypeds ---- */
+/* ---- Memory: objects do not overlap, unless they are one, or in an untyped ---- */
 
 static void check_memory(struct slot *slot)
 {
@@ -189,7 +188,7 @@ static void check_memory(struct slot *slot)
 		return;
 	bool overlap = a < b + BIT(b_bits) && b < a + BIT(a_bits);
 	CHECK(!overlap || cap_same_object(slot->cap, slot->next->cap) ||
-		      cap_type(slot->cap) == CAP_UNTYPED || cap_type(slot->cap) == CAP_FRAME,
+	              cap_type(slot->cap) == CAP_UNTYPED || cap_type(slot->cap) == CAP_FRAME,
 	      slot);
 	/* The newest child lies below the free mark. */
 	if (cap_type(slot->cap) == CAP_UNTYPED && cdt_is_parent(slot, slot->next))

@@ -3,13 +3,13 @@
  * Capability spaces: from a capability pointer to a slot (seL4 manual, sections 3.2 to 3.4).
  *
  * A cptr is resolved from its most significant bits on: each CNode consumes its guard, which must
- * match, and its radix, which selects a slot. Every level consumes at least one bit, so a look-up takes
- * at most 64 steps.
+ * match, and its radix, which selects a slot. Every level consumes at least one bit, so a look-up
+ * takes at most 64 steps.
  */
 #include "cspace.h"
 
 enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
-			    unsigned *bits_left)
+                            unsigned *bits_left)
 {
 	if (unlikely(cap_type(root) != CAP_CNODE))
 		return lookup_invalid_root();
@@ -37,7 +37,7 @@ enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct 
 }
 
 enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t depth,
-			      struct slot **slot)
+                              struct slot **slot)
 {
 	unsigned bits_left;
 	if (likely(depth == 64 && cspace_whole(root, cptr, slot)))

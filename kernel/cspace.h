@@ -20,7 +20,8 @@ static always_inline bool cspace_whole(struct cap root, word_t cptr, struct slot
 }
 
 /* As system calls look up. */
-static always_inline enum outcome cspace_lookup(const struct tcb *thread, word_t cptr, struct slot **slot)
+static always_inline enum outcome cspace_lookup(const struct tcb *thread, word_t cptr,
+                                                struct slot **slot)
 {
 	unsigned bits_left;
 	struct cap root = thread->slots[TCB_CSPACE].cap;

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Debug system calls, in the debug build only (seL4 manual, section 2.2.2).
- * DebugSnapshot checks the whole system's consistency (check.c) and returns the number of violations.
+ * DebugSnapshot checks the whole system's consistency (check.c) and returns how many violations.
  */
 #include "arch.h"
 #include "cspace.h"
 
 static const char *state_name(const struct tcb *thread)
 {
-	static const char *const names[] = {"inactive",      "running",       "restart",
-					    "blocked recv",  "blocked send",  "blocked reply",
-					    "blocked signal", "idle"};
+	static const char *const names[] = { "inactive",       "running",      "restart",
+		                             "blocked recv",   "blocked send", "blocked reply",
+		                             "blocked signal", "idle" };
 	return names[thread->state];
 }
 
 static void dump_thread(const struct tcb *thread)
 {
 	kprintf("  %p %s prio %u mcp %u ip %lx sc %p %s\n", (const void *)thread,
-		state_name(thread), thread->priority, thread->mcp, thread->ctx.rip,
-		(void *)thread->sc, thread->name);
+	        state_name(thread), thread->priority, thread->mcp, thread->ctx.rip,
+	        (void *)thread->sc, thread->name);
 }
 
 static void dump_scheduler(void)
@@ -37,7 +37,7 @@ static void cap_identify(struct tcb *thread)
 	struct slot *slot;
 	word_t cptr = thread->ctx.rdi;
 	thread->ctx.rdi =
-		cspace_lookup(thread, cptr, &slot) == DONE ? cap_type(slot->cap) : CAP_NULL;
+	        cspace_lookup(thread, cptr, &slot) == DONE ? cap_type(slot->cap) : CAP_NULL;
 }
 
 /* The name is a string in the IPC buffer, from msg[0] on. */

@@ -2,23 +2,24 @@
 /*
  * Deleting and revoking capabilities (seL4 manual, sections 3.1.4 and 3.1.5).
  *
- * When the last capability to an object goes, the object is finalised. CNodes and TCBs contain slots,
- * each maybe the last capability to another CNode, and so on without bound and in cycles. So they die
- * in steps, between which interrupts are served:
+ * When the last capability to an object goes, the object is finalised. CNodes and TCBs contain
+ * slots, each maybe the last capability to another CNode, and so on without bound and in cycles. So
+ * they die in steps, between which interrupts are served:
  *
  *   exposed zombie  The slot whose deletion was asked for keeps a zombie capability in place of the
- *                   dying object's until all the object's slots are empty. It keeps the memory in use
- *                   (it is a descendant of its untyped), and nobody can use or copy it.
- *   buried zombie   A dying object found inside another dying one is buried: its zombie moves into its
- *                   own slot 0, whose former content takes the place of the capability that was found
- *                   (both slots are in dead objects: nobody can see them) and is deleted. What else
- *                   the buried object holds stays there until its untyped is revoked, as on seL4.
- *                   Cycles are no special case, for a buried zombie needs no memory but its own.
+ *                   dying object's until all the object's slots are empty. It keeps the memory in
+ *                   use (it is a descendant of its untyped), and nobody can use or copy it.
+ *   buried zombie   A dying object found inside another dying one is buried: its zombie moves into
+ *                   its own slot 0, whose former content takes the place of the capability that was
+ *                   found (both slots are in dead objects: nobody can see them) and is deleted.
+ *                   What else the buried object holds stays there until its untyped is revoked, as
+ *                   on seL4. Cycles are no special case, for a buried zombie needs no memory but
+ *                   its own.
  *
  * An exposed zombie that is found inside a dying object (its CNode died too) is buried as well.
  *
- * A zombie capability: word 0: type, TCB flag in bit 58, address with radix in 0..38; word 1: `count`,
- * the slots from there on are empty.
+ * A zombie capability: word 0: type, TCB flag in bit 58, address with radix in 0..38; word 1:
+ * `count`, the slots from there on are empty.
  *
  * Invariants: a zombie is never copied; the slots of a dying object from its count on are empty; an
  * exposed zombie does not lie in its own object.
@@ -31,7 +32,7 @@ static struct cap zombie_make(struct cap dying, word_t count)
 {
 	uint64_t type = (uint64_t)CAP_ZOMBIE << CAP_TYPE_SHIFT;
 	uint64_t tcb = cap_type(dying) == CAP_TCB ? ZOMBIE_TCB : 0;
-	return (struct cap){type | tcb | (dying.w0 & MASK(39)), count};
+	return (struct cap){ type | tcb | (dying.w0 & MASK(39)), count };
 }
 
 unsigned zombie_memory(struct cap zombie, paddr_t *paddr)

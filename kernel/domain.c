@@ -9,7 +9,7 @@ enum { DOMAINS = 1, SCHEDULE_LENGTH = 2, DURATION_BITS = 56 };
 static word_t start;
 static struct {
 	word_t domain, duration;
-} schedule[SCHEDULE_LENGTH] = {{0, 1}, {0, 0}};
+} schedule[SCHEDULE_LENGTH] = { { 0, 1 }, { 0, 0 } };
 
 static enum outcome decode_set(struct invocation *inv)
 {

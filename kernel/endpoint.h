@@ -30,9 +30,9 @@ static inline void endpoint_set(struct endpoint *ep, struct queue queue, enum en
 }
 
 static inline void endpoint_enqueue(struct endpoint *ep, struct tcb *thread,
-				    enum endpoint_state state)
+                                    enum endpoint_state state)
 {
-	struct queue queue = {endpoint_head(ep), ep->tail};
+	struct queue queue = { endpoint_head(ep), ep->tail };
 	queue_insert_by_priority(&queue, thread);
 	thread->queue = TCB_QUEUE_OBJECT;
 	endpoint_set(ep, queue, state);
@@ -40,7 +40,7 @@ static inline void endpoint_enqueue(struct endpoint *ep, struct tcb *thread,
 
 static inline void endpoint_dequeue(struct endpoint *ep, struct tcb *thread)
 {
-	struct queue queue = {endpoint_head(ep), ep->tail};
+	struct queue queue = { endpoint_head(ep), ep->tail };
 	queue_remove(&queue, thread);
 	thread->queue = TCB_QUEUE_NONE;
 	endpoint_set(ep, queue, endpoint_state(ep));

@@ -14,9 +14,8 @@ static always_inline bool fast_call(struct tcb *caller, word_t cptr, word_t info
 	if (unlikely(abi_msginfo_caps(info)))
 		return false;
 	struct cap cap;
-	if (unlikely(!lookup(caller, cptr, &cap) ||
-		     !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
-		     !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
+	if (unlikely(!lookup(caller, cptr, &cap) || !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
+	             !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return false;
 	struct endpoint *ep = cap_endpoint(cap);
 	struct tcb *callee = callee_at(ep, &time);
@@ -42,7 +41,7 @@ static always_inline bool service_of(struct tcb *server, word_t cptr, struct ser
 {
 	struct cap ep, reply;
 	if (unlikely(!lookup(server, cptr, &ep) || !cap_is_with(ep, CAP_ENDPOINT, RIGHT_READ) ||
-		     !lookup(server, server->ctx.r12, &reply) || cap_type(reply) != CAP_REPLY))
+	             !lookup(server, server->ctx.r12, &reply) || cap_type(reply) != CAP_REPLY))
 		return false;
 	service->ep = cap_endpoint(ep);
 	service->reply = cap_reply(reply);
@@ -53,11 +52,11 @@ static always_inline bool service_of(struct tcb *server, word_t cptr, struct ser
 }
 
 /*
- * The caller can be answered and run at once. *donated: on the context that it lent; otherwise it has
- * its own, and *time is set.
+ * The caller can be answered and run at once. *donated: on the context that it lent; otherwise it
+ * has its own, and *time is set.
  */
 static always_inline bool caller_may_run(struct tcb *server, struct reply *reply, word_t info,
-					 bool *donated, ticks_t *time)
+                                         bool *donated, ticks_t *time)
 {
 	struct tcb *caller = reply->tcb;
 	if (unlikely(!caller || caller->state != THREAD_BLOCKED_REPLY || !may_switch_to(caller)))
@@ -70,8 +69,7 @@ static always_inline bool caller_may_run(struct tcb *server, struct reply *reply
 	}
 	*donated = reply->next & REPLY_NEXT_IS_SC;
 	if (likely(*donated))
-		return likely(!caller->sc &&
-			      reply->next - REPLY_NEXT_IS_SC == (word_t)server->sc);
+		return likely(!caller->sc && reply->next - REPLY_NEXT_IS_SC == (word_t)server->sc);
 	return !reply->next && !reply->prev && caller->sc &&
 	       may_switch_context(caller->sc, current_sc, time);
 }
@@ -133,12 +131,12 @@ static always_inline bool fast_reply_recv(struct tcb *server, word_t cptr, word_
 
 /* A signal wakes `thread`, which has a context of its own: it runs at once if it goes before us. */
 static always_inline bool wake(struct tcb *signaller, struct notification *ntfn, struct tcb *thread,
-			word_t badge)
+                               word_t badge)
 {
 	struct sched_context *sc = thread->sc;
 	ticks_t time;
 	if (unlikely(!sc || thread->priority <= signaller->priority ||
-		     !may_switch_context(sc, current_sc, &time)))
+	             !may_switch_context(sc, current_sc, &time)))
 		return false;
 	struct tcb *next = thread->next;
 	ntfn->queue.head = next;
@@ -162,7 +160,7 @@ static always_inline bool fast_signal(struct tcb *signaller, word_t cptr)
 {
 	struct cap cap;
 	if (unlikely(!lookup(signaller, cptr, &cap) ||
-		     !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_WRITE)))
+	             !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_WRITE)))
 		return false;
 	struct notification *ntfn = cap_notification(cap);
 	word_t badge = cap.w1;
@@ -186,7 +184,7 @@ static always_inline bool fast_wait(struct tcb *thread, word_t cptr, bool blocki
 {
 	struct cap cap;
 	if (unlikely(!lookup(thread, cptr, &cap) ||
-		     !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_READ)))
+	             !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_READ)))
 		return false;
 	struct notification *ntfn = cap_notification(cap);
 	ticks_t time;
@@ -201,7 +199,7 @@ static always_inline bool fast_wait(struct tcb *thread, word_t cptr, bool blocki
 		return false;
 	struct tcb *next = ready_queues[sched_highest].head;
 	if (unlikely(next->state != THREAD_RUNNING || next->yield_to ||
-		     !may_switch_context(next->sc, current_sc, &time)))
+	             !may_switch_context(next->sc, current_sc, &time)))
 		return false;
 	thread->blocked_on = ntfn;
 	thread->state = THREAD_BLOCKED_NTFN;

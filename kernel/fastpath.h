@@ -2,13 +2,13 @@
 /*
  * What the fast paths have in common (fastpath.c: system calls; fault.c: faults).
  *
- * They are for what happens most: Call and ReplyRecv without capabilities, faults to a waiting handler
- * and the answers to them, signals, and waiting for them. Each looks whether its case is there before
- * it changes anything, and returns false if not: then the general code does the whole system call,
- * with the same effect.
+ * They are for what happens most: Call and ReplyRecv without capabilities, faults to a waiting
+ * handler and the answers to them, signals, and waiting for them. Each looks whether its case is
+ * there before it changes anything, and returns false if not: then the general code does the whole
+ * system call, with the same effect.
  *
- * Both kinds of receivers are served: passive ones, which run on the caller's scheduling context, and
- * active ones, which run on their own. The latter must be round robin, so that charging is two
+ * Both kinds of receivers are served: passive ones, which run on the caller's scheduling context,
+ * and active ones, which run on their own. The latter must be round robin, so that charging is two
  * additions (refill.c).
  */
 #pragma once
@@ -70,7 +70,7 @@ static always_inline word_t plain_info(word_t info)
 /* ---- Switching to a thread with a scheduling context of its own ---- */
 
 static always_inline bool may_switch_context(struct sched_context *sc, struct sched_context *old,
-				      ticks_t *time)
+                                             ticks_t *time)
 {
 	if (unlikely(!sc_active(sc) || sc->period || !old || old->period))
 		return false;
@@ -108,8 +108,8 @@ static always_inline void wait_at(struct endpoint *ep, struct tcb *thread)
 /* ---- Call ---- */
 
 /*
- * The thread that can take a call through `ep` now, or null; *time is set if it has a context of its
- * own that would run.
+ * The thread that can take a call through `ep` now, or null; *time is set if it has a context of
+ * its own that would run.
  */
 static always_inline struct tcb *callee_at(const struct endpoint *ep, ticks_t *time)
 {
@@ -125,7 +125,7 @@ static always_inline struct tcb *callee_at(const struct endpoint *ep, ticks_t *t
 
 /* `caller`, the current thread, has handed its message to `callee`: waits for the answer. */
 static always_inline void call_switch(struct tcb *caller, struct tcb *callee, struct endpoint *ep,
-			       ticks_t time)
+                                      ticks_t time)
 {
 	struct reply *reply = callee->reply;
 	dequeue_head(ep, callee);

@@ -3,26 +3,30 @@
  * Faults and their messages (seL4 manual, section 6.2 and 10.2).
  *
  * A fault is recorded in the thread (thread.fault) and sent to its fault endpoint as a call; the
- * thread waits for the answer like any caller. The message shows registers in an order of its own; the
- * answer to some faults writes them back. The two orders are tables of offsets into struct context.
+ * thread waits for the answer like any caller. The message shows registers in an order of its own;
+ * the answer to some faults writes them back. The two orders are tables of offsets into struct
+ * context.
  */
 #include "fastpath.h"
 
 /* The registers of a message in order. */
-#define SYSCALL_REGS(X)                                                                            \
-	X(0, rax) X(1, rbx) X(2, rcx) X(3, rdx) X(4, rsi) X(5, rdi) X(6, rbp) X(7, r8) X(8, r9)    \
-	X(9, r10) X(10, r11) X(11, r12) X(12, r13) X(13, r14) X(14, r15) X(15, fault_ip)           \
-	X(16, rsp) X(17, rflags)
+/* clang-format off */
+#define SYSCALL_REGS(X)                                                      \
+	X(0, rax) X(1, rbx) X(2, rcx) X(3, rdx) X(4, rsi) X(5, rdi) X(6, rbp) \
+	X(7, r8) X(8, r9) X(9, r10) X(10, r11) X(11, r12) X(12, r13) X(13, r14) X(14, r15) \
+	X(15, fault_ip) X(16, rsp) X(17, rflags)
 #define EXCEPTION_REGS(X) X(0, fault_ip) X(1, rsp) X(2, rflags)
-#define TIMEOUT_REGS(X)                                                                            \
-	X(0, fault_ip) X(1, rsp) X(2, rflags) X(3, rax) X(4, rbx) X(5, rcx) X(6, rdx) X(7, rsi)    \
-	X(8, rdi) X(9, rbp) X(10, r8) X(11, r9) X(12, r10) X(13, r11) X(14, r12) X(15, r13)        \
-	X(16, r14) X(17, r15) X(18, fs_base)
+#define TIMEOUT_REGS(X)                                                      \
+	X(0, fault_ip) X(1, rsp) X(2, rflags)                                \
+	X(3, rax) X(4, rbx) X(5, rcx) X(6, rdx) X(7, rsi) X(8, rdi) X(9, rbp) \
+	X(10, r8) X(11, r9) X(12, r10) X(13, r11) X(14, r12) X(15, r13) X(16, r14) X(17, r15) \
+	X(18, fs_base)
+/* clang-format on */
 #define OFFSET(i, name) [i] = offsetof(struct context, name),
 
-static const uint8_t syscall_regs[] = {SYSCALL_REGS(OFFSET)};
-static const uint8_t exception_regs[] = {EXCEPTION_REGS(OFFSET)};
-static const uint8_t timeout_regs[] = {TIMEOUT_REGS(OFFSET)};
+static const uint8_t syscall_regs[] = { SYSCALL_REGS(OFFSET) };
+static const uint8_t exception_regs[] = { EXCEPTION_REGS(OFFSET) };
+static const uint8_t timeout_regs[] = { TIMEOUT_REGS(OFFSET) };
 
 static word_t *reg_of(struct tcb *thread, unsigned offset)
 {
@@ -31,7 +35,7 @@ static word_t *reg_of(struct tcb *thread, unsigned offset)
 
 void fault_set(struct tcb *thread, enum abi_fault type, word_t w0, word_t w1, word_t w2)
 {
-	thread->fault = (struct fault){type, {w0, w1, w2}};
+	thread->fault = (struct fault){ type, { w0, w1, w2 } };
 }
 
 /* Appends a word where there is room; returns the number of words afterwards. */
@@ -114,7 +118,7 @@ static void take_syscall(struct context *ctx, const struct tcb *handler)
 
 /* Writes registers back from the answer of `handler`: the first words of it. */
 static void take_registers(struct tcb *faulter, const struct tcb *handler, const uint8_t *regs,
-			   unsigned count)
+                           unsigned count)
 {
 	unsigned length = abi_msginfo_length(handler->ctx.rsi);
 	if (length < count)
@@ -148,8 +152,8 @@ bool fault_reply(struct tcb *faulter, const struct tcb *handler)
 }
 
 /*
- * Nobody handles it: say what happened, with what a person needs to find it. The console is slow: what
- * a release kernel says of its users is limited, so that nobody can keep it busy with that.
+ * Nobody handles it: say what happened, with what a person needs to find it. The console is slow:
+ * what a release kernel says of its users is limited, so that nobody can keep it busy with that.
  */
 static void report(struct tcb *thread)
 {
@@ -166,10 +170,10 @@ static void report(struct tcb *thread)
 #undef FAULT
 	};
 	kprintf("kernel: thread %p \"%s\": %s without a fault handler; words %lx %lx %lx\n",
-		(void *)thread, thread->name, texts[fault->type], fault->words[0], fault->words[1],
-		fault->words[2]);
+	        (void *)thread, thread->name, texts[fault->type], fault->words[0], fault->words[1],
+	        fault->words[2]);
 	kprintf("  rip %lx rsp %lx rflags %lx rax %lx rdi %lx rsi %lx rdx %lx\n", ctx->fault_ip,
-		ctx->rsp, ctx->rflags, ctx->rax, ctx->rdi, ctx->rsi, ctx->rdx);
+	        ctx->rsp, ctx->rflags, ctx->rax, ctx->rdi, ctx->rsi, ctx->rdx);
 	if (!config_debug)
 		return;
 	kprintf("  stack:");

@@ -114,7 +114,7 @@ static inline word_t message_length(const struct tcb *thread, word_t info)
 }
 
 enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, bool may_donate,
-		    bool first_phase)
+                    bool first_phase)
 {
 	word_t info = thread->ctx.rsi;
 	struct invocation inv;

@@ -6,8 +6,8 @@
  * first come first served within one. A message goes from registers to registers (MR0..3) and from
  * IPC buffer to IPC buffer (the rest, through the physical window: buffers never fault).
  *
- * A thread that waits to receive holds on to its reply object (thread.reply, reply.tcb); when a call
- * arrives the object becomes the caller's, who waits for the answer (reply.c).
+ * A thread that waits to receive holds on to its reply object (thread.reply, reply.tcb); when a
+ * call arrives the object becomes the caller's, who waits for the answer (reply.c).
  *
  * The common cases of Call and ReplyRecv never come here: fastpath.c.
  */
@@ -64,7 +64,7 @@ static word_t copy_message(const struct tcb *from, struct tcb *to, word_t length
 /* ---- Capabilities in messages ---- */
 
 enum outcome ipc_lookup_extra_caps(struct tcb *thread, const struct abi_ipc_buffer *buffer,
-				   word_t info, struct slot *extra[ABI_MSG_CAPS_MAX])
+                                   word_t info, struct slot *extra[ABI_MSG_CAPS_MAX])
 {
 	unsigned count = buffer ? abi_msginfo_caps(info) : 0, i = 0;
 	struct cap root = thread->slots[TCB_CSPACE].cap;
@@ -89,17 +89,17 @@ struct slot *ipc_receive_slot(struct tcb *thread)
 	if (cspace_lookup(thread, buffer->receive_cnode, &root) != DONE)
 		return NULL;
 	if (cspace_lookup_op(false, root->cap, buffer->receive_index, buffer->receive_depth,
-			     &slot) != DONE)
+	                     &slot) != DONE)
 		return NULL;
 	return slot_empty(slot) ? slot : NULL;
 }
 
 /*
- * Gives the receiver the extra capabilities: those to the endpoint of the message become badges, one
- * other is copied. Returns the caps and unwrapped fields of the message info.
+ * Gives the receiver the extra capabilities: those to the endpoint of the message become badges,
+ * one other is copied. Returns the caps and unwrapped fields of the message info.
  */
 static word_t transfer_caps(struct slot *const extra[], const struct endpoint *ep,
-			    struct tcb *receiver)
+                            struct tcb *receiver)
 {
 	word_t unwrapped = 0;
 	unsigned i;
@@ -123,7 +123,7 @@ static word_t transfer_caps(struct slot *const extra[], const struct endpoint *e
 
 /* The message, or the fault, of `sender` arrives at `receiver`. `ep` is null for replies. */
 static void transfer(struct tcb *sender, const struct endpoint *ep, word_t badge, bool grant,
-		     struct tcb *receiver)
+                     struct tcb *receiver)
 {
 	struct slot *extra[ABI_MSG_CAPS_MAX];
 	word_t info, length;
@@ -194,7 +194,7 @@ void ipc_send(struct tcb *thread, struct cap ep_cap, bool blocking, bool call, b
 
 /* `sender` waits at the endpoint; `thread` takes its message. */
 static void receive_from(struct tcb *thread, struct endpoint *ep, struct tcb *sender,
-			 struct reply *reply)
+                         struct reply *reply)
 {
 	unsigned aux = sender->send_aux;
 	endpoint_dequeue(ep, sender);
@@ -207,7 +207,7 @@ static void receive_from(struct tcb *thread, struct endpoint *ep, struct tcb *se
 	}
 	if (reply && (aux & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
 		reply_push(sender, thread, reply,
-			   sender->sc && sender->fault.type != FAULT_TIMEOUT);
+		           sender->sc && sender->fault.type != FAULT_TIMEOUT);
 	else
 		thread_set_state(sender, THREAD_INACTIVE);
 }

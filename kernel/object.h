@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel objects as they lie in memory. Each lives in memory that a user retyped; nothing in the
- * kernel is allocated. Fresh objects are all zero, and zero is a valid state of each (a TCB and a PML4
- * need a few words more: tcb_init, vspace_init).
+ * The kernel objects as they lie in memory. Each lives in memory that a user retyped; nothing in
+ * the kernel is allocated. Fresh objects are all zero, and zero is a valid state of each (a TCB and
+ * a PML4 need a few words more: tcb_init, vspace_init).
  *
  * Who points at whom (no pointer owns what it points to; each pair is cut from both sides):
  *   thread <-> scheduling context        thread.sc, sc.tcb
  *   thread <-> notification (bound)      thread.bound_ntfn, ntfn.bound_tcb
  *   sc <-> notification                  sc.ntfn, ntfn.sc
- *   reply -> thread, thread -> reply     while the thread waits to receive with it, or for its answer
+ *   reply -> thread, thread -> reply     while it receives with it or waits for its answer
  *   sc -> reply -> reply ...             the stack of calls that this sc was donated along
  *   sc <-> thread (YieldTo)              sc.yield_from, thread.yield_to
  */
@@ -40,14 +40,14 @@ struct sched_context {
 	struct notification *ntfn;
 	struct tcb *yield_from;
 	word_t badge;
-	uint32_t head, tail; /* of the ring of refills */
+	uint32_t head, tail;  /* of the ring of refills */
 	uint32_t refills_max; /* 0: not configured */
 	uint32_t sporadic;
 	uint64_t reserved[2];
 	struct refill refills[];
 };
 _Static_assert(sizeof(struct sched_context) + 2 * sizeof(struct refill) <= ABI_SCHED_CONTEXT_CORE,
-	       "sched context");
+               "sched context");
 
 /* ---- Reply objects (section 4.2.4) ---- */
 struct reply {
@@ -62,7 +62,8 @@ enum { REPLY_NEXT_IS_SC = 1 };
 /* ---- Endpoints (section 4.2) ---- */
 enum endpoint_state { EP_IDLE, EP_SEND, EP_RECV };
 struct endpoint {
-	uint64_t head_state; /* first waiting thread, with its enum endpoint_state in the low bits */
+	/* first waiting thread, with its enum endpoint_state in the low bits */
+	uint64_t head_state;
 	struct tcb *tail;
 };
 _Static_assert(sizeof(struct endpoint) == 1 << OBJ_BITS_ENDPOINT, "endpoint");
@@ -99,7 +100,7 @@ enum tcb_queue { TCB_QUEUE_NONE, TCB_QUEUE_READY, TCB_QUEUE_RELEASE, TCB_QUEUE_O
 struct fault {
 	word_t type;     /* enum abi_fault; FAULT_NONE: none */
 	word_t words[3]; /* VM: address, code, prefetch. Cap: cptr, in receive. Syscall: nr.
-			    Exception: vector, code. Timeout: badge */
+	                    Exception: vector, code. Timeout: badge */
 };
 
 /* Why a capability look-up failed (section 3.4); words as in a message. */
@@ -125,7 +126,7 @@ struct tcb {
 	struct reply *reply;
 	void *blocked_on; /* endpoint or notification */
 	word_t send_badge;
-	uint64_t send_number; /* of its last wait to send: they count up */
+	uint64_t send_number;  /* of its last wait to send: they count up */
 	uint64_t cancel_until; /* preempted in CancelBadgedSends: up to this number; 0: it is not */
 	struct sched_context *yield_to;
 	struct abi_ipc_buffer *buffer; /* kernel address of the IPC buffer, for reading; or null */

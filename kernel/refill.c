@@ -6,7 +6,8 @@
  * and the moment from which it may be used. Only the head is consumed; what is used comes back one
  * period later, at the tail. Full rings merge with the tail.
  *
- * Round robin (period 0): two refills: the head is what is left of the slice, the tail what is used.
+ * Round robin (period 0): two refills: the head is what is left of the slice, the tail what is
+ * used.
  *
  * Invariants: the amounts sum up to the budget; in order of time, without overlap; the head of a
  * context that is not being charged holds at least MIN_BUDGET.
@@ -81,7 +82,7 @@ bool refill_ordered(struct sched_context *sc)
 static void add_round_robin_tail(struct sched_context *sc)
 {
 	if (sc->period == 0)
-		add_tail(sc, (struct refill){refill_head(sc)->time, 0});
+		add_tail(sc, (struct refill){ refill_head(sc)->time, 0 });
 }
 
 void refill_new(struct sched_context *sc, unsigned max, ticks_t budget, ticks_t period)
@@ -89,7 +90,7 @@ void refill_new(struct sched_context *sc, unsigned max, ticks_t budget, ticks_t 
 	sc->period = period;
 	sc->head = sc->tail = 0;
 	sc->refills_max = max;
-	*refill_head(sc) = (struct refill){now, budget};
+	*refill_head(sc) = (struct refill){ now, budget };
 	add_round_robin_tail(sc);
 }
 
@@ -106,7 +107,7 @@ void refill_update(struct sched_context *sc, ticks_t period, ticks_t budget, uns
 		head->amount = budget;
 		add_round_robin_tail(sc);
 	} else {
-		add_tail(sc, (struct refill){head->time + period, budget - head->amount});
+		add_tail(sc, (struct refill){ head->time + period, budget - head->amount });
 	}
 }
 
@@ -139,7 +140,7 @@ static void charge_sporadic(struct sched_context *sc, ticks_t used)
 	}
 	struct refill *head = refill_head(sc);
 	if (used > 0 && head->time < MAX_RELEASE_TIME) {
-		struct refill refill = {head->time + sc->period, used};
+		struct refill refill = { head->time + sc->period, used };
 		head->amount -= used;
 		head->time += used;
 		schedule_used(sc, refill);

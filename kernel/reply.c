@@ -10,8 +10,8 @@
  *            newest call, prev leads to older ones, next to newer ones and from the top to the sc.
  * In the last two, tcb.reply points back.
  *
- * Answering the newest call gives the context back to its caller. An object that leaves the middle of
- * a stack cuts it: calls below it no longer return the context.
+ * Answering the newest call gives the context back to its caller. An object that leaves the middle
+ * of a stack cuts it: calls below it no longer return the context.
  */
 #include "kernel.h"
 

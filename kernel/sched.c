@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scheduler (seL4 manual, sections 6.1.4 to 6.1.7): which thread runs, and who is charged for it.
+ * The scheduler (seL4 manual, sections 6.1.4 to 6.1.7): which thread runs, and who pays for it.
  *
  * A thread runs if it is runnable and has a scheduling context with budget. Such threads are in a
  * ready queue (one for each priority), in the release queue (in order of the time when they get
  * budget), or are `current`. Kernel operations do not switch at once: they record in `choice` what
- * sched_exit has to do on the way out: go on with `current`, switch to one candidate, or choose anew.
+ * sched_exit has to do on the way out: go on with `current`, switch to one candidate, or choose
+ * anew.
  *
  * Time is read only when it matters: `current_sc` is charged (sc_commit) when another context is
  * switched to, when the timer fires, and before its refills are looked at. The timer is never set
  * later than the first thing that it must do; it may fire earlier, which costs no more than a look.
  *
- * Invariants: `current` is in no queue; a thread in a ready queue is schedulable; in the release queue
- * it is runnable and its context not ready; bitmap bits say which ready queues are not empty.
+ * Invariants: `current` is in no queue; a thread in a ready queue is schedulable; in the release
+ * queue it is runnable and its context not ready; bitmap bits say which ready queues are not empty.
  */
 #include "switch.h"
 #include "time.h"
@@ -239,7 +240,6 @@ static bool charge(void)
 	timer_stale = true;
 	return refill_charge(sc, used);
 }
-
 
 static void set_timer(void)
 {

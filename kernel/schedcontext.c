@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Scheduling contexts as objects, and SchedControl (seL4 manual, sections 6.1.8 to 6.1.12, 10.3.7/8).
+ * Scheduling contexts as objects, and SchedControl (seL4 manual, 6.1.8 to 6.1.12, 10.3.7/8).
  *
- * A context belongs to at most one thread at a time, and may be bound to a notification besides, which
- * lends it. Calls move it along (reply.c).
+ * A context belongs to at most one thread at a time, and may be bound to a notification besides,
+ * which lends it. Calls move it along (reply.c).
  */
 #include "arch.h"
 #include "time.h"
@@ -183,7 +183,7 @@ static enum outcome decode_yield_to(struct invocation *inv)
 		sc_complete_yield(sc->yield_from);
 	sc_resume(sc);
 	if (thread_is_schedulable(thread) && thread->priority >= current->priority) {
-		/* The empty answer that it gets now stays if it is suspended before the real one. */
+		/* The empty answer of now stays if it is suspended before the real one. */
 		current->yield_to = sc;
 		sc->yield_from = current;
 		sched_yield_behind(thread);

@@ -2,9 +2,9 @@
 /*
  * What enters the kernel: system calls, faults, interrupts (seL4 manual, section 2.2).
  *
- * Each of the kernel_* functions (kernel_syscall is in fastpath.c) is called by entry.S on the kernel's stack with interrupts off, the
- * registers of `current` saved in its TCB, and is followed by the exit to (a maybe different)
- * `current`. Nothing of an entry survives on the stack.
+ * Each of the kernel_* functions (kernel_syscall is in fastpath.c) is called by entry.S on the
+ * kernel's stack with interrupts off, the registers of `current` saved in its TCB, and is followed
+ * by the exit to (a maybe different) `current`. Nothing of an entry survives on the stack.
  */
 #include "arch.h"
 #include "cspace.h"

@@ -3,9 +3,10 @@
  * Threads as objects (seL4 manual, section 6.1 and 10.3.9): the TCB's invocations and its life.
  *
  * A TCB contains five slots: capability space, address space, IPC buffer, fault endpoint, timeout
- * endpoint. The address of the IPC buffer in the kernel's window is kept beside its slot (tcb.buffer)
- * so that messages need not look at the capability; tcb_update_buffer keeps the two together, and
- * tcb_buffer_gone tells when the slot is emptied (its copy of the capability is marked for that).
+ * endpoint. The address of the IPC buffer in the kernel's window is kept beside its slot
+ * (tcb.buffer) so that messages need not look at the capability; tcb_update_buffer keeps the two
+ * together, and tcb_buffer_gone tells when the slot is emptied (its copy of the capability is
+ * marked for that).
  */
 #include "arch.h"
 
@@ -151,10 +152,11 @@ void tcb_update_buffer(struct tcb *thread)
 {
 	struct cap cap = thread->slots[TCB_BUFFER].cap;
 	thread->buffer = NULL;
-	if (cap_type(cap) != CAP_FRAME || cap_aux(cap) & FRAME_DEVICE || !(cap_aux(cap) & FRAME_USER))
+	if (cap_type(cap) != CAP_FRAME || cap_aux(cap) & FRAME_DEVICE ||
+	    !(cap_aux(cap) & FRAME_USER))
 		return;
-	thread->buffer = (void *)((char *)cap_ptr(cap) +
-				  (thread->buffer_vaddr & MASK(cap_frame_bits(cap))));
+	thread->buffer =
+	        (void *)((char *)cap_ptr(cap) + (thread->buffer_vaddr & MASK(cap_frame_bits(cap))));
 	thread->buffer_writable = cap_aux(cap) & FRAME_WRITE;
 }
 
@@ -173,11 +175,11 @@ bool cap_is_fault_handler(struct cap cap)
 }
 
 /*
- * Replaces a slot of the TCB by a copy of `source`. Deleting what was there may delete the source or
- * the TCB capability that was invoked; then nothing is put in its place.
+ * Replaces a slot of the TCB by a copy of `source`. Deleting what was there may delete the source
+ * or the TCB capability that was invoked; then nothing is put in its place.
  */
 static enum outcome install(struct invocation *inv, enum tcb_slot index, struct cap cap,
-			    struct slot *source)
+                            struct slot *source)
 {
 	struct tcb *thread = cap_tcb(inv->cap);
 	struct slot *slot = &thread->slots[index];
@@ -191,7 +193,7 @@ static enum outcome install(struct invocation *inv, enum tcb_slot index, struct 
 }
 
 static enum outcome install_buffer(struct invocation *inv, vaddr_t vaddr, struct cap cap,
-				   struct slot *source)
+                                   struct slot *source)
 {
 	struct tcb *thread = cap_tcb(inv->cap);
 	struct slot *slot = &thread->slots[TCB_BUFFER];
@@ -200,8 +202,7 @@ static enum outcome install_buffer(struct invocation *inv, vaddr_t vaddr, struct
 		return outcome;
 	thread->buffer_vaddr = vaddr;
 	cap.w0 |= (uint64_t)FRAME_IPC_BUFFER << CAP_AUX_SHIFT;
-	if (vaddr && cap_same_object(cap, source->cap) &&
-	    cap_same_object(inv->cap, inv->slot->cap))
+	if (vaddr && cap_same_object(cap, source->cap) && cap_same_object(inv->cap, inv->slot->cap))
 		cdt_insert(slot, cap, source);
 	tcb_update_buffer(thread);
 	return DONE;
@@ -222,7 +223,7 @@ static enum outcome check_buffer(struct slot *source, vaddr_t vaddr, struct cap 
 
 /* A root capability for `space`, changed by its data word, of the right type. */
 static enum outcome check_root(struct slot *source, word_t data, enum cap_type type,
-			       struct cap *copy)
+                               struct cap *copy)
 {
 	struct cap cap = source->cap;
 	if (data != 0)
@@ -235,7 +236,7 @@ static enum outcome check_root(struct slot *source, word_t data, enum cap_type t
 }
 
 static enum outcome check_spaces(struct invocation *inv, struct slot *cspace, word_t cspace_data,
-				 struct slot *vspace, word_t vspace_data, struct cap copies[2])
+                                 struct slot *vspace, word_t vspace_data, struct cap copies[2])
 {
 	struct tcb *thread = cap_tcb(inv->cap);
 	if (slot_delete_is_long(&thread->slots[TCB_CSPACE]) ||
@@ -247,7 +248,7 @@ static enum outcome check_spaces(struct invocation *inv, struct slot *cspace, wo
 }
 
 static enum outcome install_spaces(struct invocation *inv, struct cap copies[2],
-				   struct slot *cspace, struct slot *vspace)
+                                   struct slot *cspace, struct slot *vspace)
 {
 	enum outcome outcome = install(inv, TCB_CSPACE, copies[0], cspace);
 	if (outcome == DONE)

@@ -11,7 +11,8 @@ typedef uint64_t ticks_t; /* time-stamp counter ticks */
 
 /*
  * Virtual layout (seL4 manual, section 7.1.1 and the pc99 memory map): the last PML4 entry is the
- * kernel's. Its first 510 GiB are a window on physical memory, its last 2 GiB hold the kernel image.
+ * kernel's. Its first 510 GiB are a window on physical memory, its last 2 GiB hold the kernel
+ * image.
  */
 #define KERNEL_WINDOW 0xffffff8000000000ull
 #define KERNEL_IMAGE 0xffffffff80000000ull
@@ -34,10 +35,10 @@ enum { config_debug = false };
 
 /*
  * How a kernel operation ended. FAILED: the error reply, fault or lookup failure is recorded in
- * `failure` (failure.h); nothing was changed. PREEMPTED: an interrupt is pending; what was done so far
- * is consistent, and the system call is to be executed again from its start.
+ * `failure` (failure.h); nothing was changed. PREEMPTED: an interrupt is pending; what was done so
+ * far is consistent, and the system call is to be executed again from its start.
  */
-enum [[nodiscard]] outcome { DONE, FAILED, PREEMPTED };
+enum [[nodiscard]] outcome{ DONE, FAILED, PREEMPTED };
 
 static inline void *ptr_of(paddr_t paddr)
 {
@@ -56,7 +57,7 @@ int memcmp(const void *a, const void *b, size_t n);
 /* Console output for people: %s %c %d %u %x %lx %lu %p, widths and zero padding (console.c). */
 __attribute__((format(printf, 1, 2))) void kprintf(const char *format, ...);
 _Noreturn __attribute__((format(printf, 3, 4))) void panic_at(const char *file, int line,
-							      const char *format, ...);
+                                                              const char *format, ...);
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
 
 /* Our own bug: stops the machine in every build. Never used on what a user controls. */

@@ -2,10 +2,10 @@
 /*
  * Untyped memory and the making of objects (seL4 manual, section 2.4).
  *
- * An untyped is used from its start upwards: what lies below the free mark has been retyped. When it
- * has no descendants left, the mark goes back to the start. Memory is cleared when it is retyped, not
- * before; so that clearing much of it can be preempted, a second mark says how far the memory behind
- * the free mark is known to be clean.
+ * An untyped is used from its start upwards: what lies below the free mark has been retyped. When
+ * it has no descendants left, the mark goes back to the start. Memory is cleared when it is
+ * retyped, not before; so that clearing much of it can be preempted, a second mark says how far the
+ * memory behind the free mark is known to be clean.
  *
  * Word 1 of an untyped capability: RAM: free mark / 16 in bits 0..35, clean mark / 4096 in 36..63.
  * Device memory (never cleared, up to 2^47 bytes): free mark / 16.
@@ -54,8 +54,8 @@ unsigned object_size_bits(word_t type, word_t size_bits)
 }
 
 /*
- * Clears [from, to) of the untyped in `slot`, which is free. Small pieces at once, large ones page by
- * page, with the progress kept in the capability.
+ * Clears [from, to) of the untyped in `slot`, which is free. Small pieces at once, large ones page
+ * by page, with the progress kept in the capability.
  */
 static enum outcome clear(struct slot *slot, word_t from, word_t to)
 {
@@ -187,7 +187,7 @@ enum outcome decode_untyped(struct invocation *inv)
 		return fail_word(ERR_INVALID_ARGUMENT, 1);
 
 	word_t start = ALIGN_UP(free, bits), end = start + (count << bits);
-	/* Not before all checks: what was used is dirty now. A reset one at 0 keeps its clean mark. */
+	/* Not before all checks: what was used is dirty now. A reset one at 0 keeps its mark. */
 	if (reset && free_mark(cap) != 0)
 		slot->cap.w1 = make_marks(cap, 0, 0);
 	if (!device && type != OBJ_UNTYPED) {
@@ -197,9 +197,9 @@ enum outcome decode_untyped(struct invocation *inv)
 	}
 	slot->cap.w1 = make_marks(cap, end, device ? 0 : clean_mark(slot->cap));
 	for (word_t i = 0; i < count; i++)
-		cdt_insert_child(dest + i,
-				 make_object(type, size_bits, cap_paddr(cap) + start + (i << bits),
-					     device),
-				 slot);
+		cdt_insert_child(
+		        dest + i,
+		        make_object(type, size_bits, cap_paddr(cap) + start + (i << bits), device),
+		        slot);
 	return DONE;
 }

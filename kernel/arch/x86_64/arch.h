@@ -7,13 +7,14 @@
 
 /* ---- cpu.c: features and set-up ---- */
 struct cpu_features {
-	bool xsave;    /* XSAVE with state components xcr0 */
+	bool xsave; /* XSAVE with state components xcr0 */
 	bool avx;
 	bool nx, smep, smap, umip, fsgsbase, pge, huge_pages, tsc_deadline, rdrand;
 	uint64_t xcr0;
 };
 extern struct cpu_features cpu;
-void cpu_init(void); /* GDT, IDT, TSS, MSRs, control registers, FPU; panics on a CPU that won't do */
+/* GDT, IDT, TSS, MSRs, control registers, FPU; panics on a CPU that won't do */
+void cpu_init(void);
 void cpu_set_kernel_stack(uint64_t top); /* TSS.RSP0 */
 extern uint64_t tss_rsp0 __asm__("tss_rsp0_alias");
 
@@ -26,7 +27,7 @@ static inline uint64_t rdtsc(void)
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
+	                 : "memory");
 }
 static inline uint64_t rdmsr(uint32_t msr)
 {
@@ -90,7 +91,7 @@ void context_load(struct tcb *thread); /* and back */
 extern struct tcb *fpu_ready; /* the registers hold its state, and it may use them; or null */
 void fpu_init(struct fpu_state *state);
 void fpu_switch_mode(struct tcb *thread); /* thread is about to run, or its flags changed */
-void fpu_release(struct tcb *thread); /* its state is in memory, or dropped with it */
+void fpu_release(struct tcb *thread);     /* its state is in memory, or dropped with it */
 
 /* ---- vspace.c, frame.c, asid.c: chapter 7 ---- */
 extern paddr_t kernel_cr3;
@@ -121,8 +122,15 @@ void asid_release(unsigned asid, paddr_t pml4);
 extern uint64_t *asid_table[ABI_ASID_POOLS]; /* pools of PML4 addresses */
 unsigned frame_mask_rights(unsigned aux, word_t rights);
 uint64_t frame_entry(paddr_t paddr, unsigned class, unsigned aux, word_t attributes);
-enum { PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_PWT = 8, PTE_PCD = 16, PTE_LARGE = 128,
-       PTE_GLOBAL = 256 };
+enum {
+	PTE_PRESENT = 1,
+	PTE_WRITE = 2,
+	PTE_USER = 4,
+	PTE_PWT = 8,
+	PTE_PCD = 16,
+	PTE_LARGE = 128,
+	PTE_GLOBAL = 256
+};
 #define PTE_NX (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
@@ -135,7 +143,7 @@ void io_port_finalise(struct cap cap);
 enum outcome decode_irq_control(struct invocation *inv);
 enum outcome decode_irq_handler(struct invocation *inv);
 void irq_handler_finalise(unsigned irq);
-void irq_interrupt(unsigned vector); /* a device's */
+void irq_interrupt(unsigned vector);                /* a device's */
 extern struct slot irq_slots[ABI_USER_IRQ_MAX + 1]; /* the notification of each */
 
 /* ---- plat/pc: interrupt controllers, timer, console ---- */
@@ -146,7 +154,8 @@ unsigned plat_ioapic_pins(unsigned ioapic);
 void plat_ioapic_route(unsigned ioapic, unsigned pin, bool level, bool active_low, unsigned vector);
 void plat_ioapic_mask(unsigned ioapic, unsigned pin, bool masked); /* a fresh route is masked */
 extern ticks_t ticks_per_us; /* of the TSC; whole MHz, as boot info says */
-void plat_timer_set(ticks_t deadline); /* interrupt VECTOR_TIMER at or soon after; 0 or past: at once */
+/* interrupt VECTOR_TIMER at or soon after; 0 or past: at once */
+void plat_timer_set(ticks_t deadline);
 void plat_console_putc(char c);
 _Noreturn void plat_halt(void);
 
@@ -159,7 +168,7 @@ _Noreturn void kernel_bug(unsigned vector, const uint64_t *frame);
 
 /* ---- entry.S ---- */
 _Noreturn void exit_to_user(void); /* leaves to `current` */
-void idle_loop(void); /* where the idle thread is; not to be called */
+void idle_loop(void);              /* where the idle thread is; not to be called */
 extern char kernel_stack_top[];
 /* Reads a word of user memory through a thread's page tables; false if it is not mapped. */
 bool vspace_read_word(struct tcb *thread, vaddr_t vaddr, word_t *value);

@@ -58,14 +58,14 @@ enum outcome decode_asid_control(struct invocation *inv)
 	if (cdt_has_children(untyped))
 		return fail(ERR_REVOKE_FIRST);
 	if (cspace_lookup_op(false, inv->extra[1]->cap, inv_arg(inv, 0), inv_arg(inv, 1), &dest) !=
-		    DONE ||
+	            DONE ||
 	    slot_must_be_empty(dest) != DONE)
 		return FAILED;
 
 	untyped->cap.w1 = untyped_full(cap);
 	memset(cap_ptr(cap), 0, BIT(ABI_ASID_POOL_BITS));
-	cdt_insert(dest,
-		   cap_make(CAP_ASID_POOL, 0, cap_paddr(cap), index * ABI_ASIDS_PER_POOL), untyped);
+	cdt_insert(dest, cap_make(CAP_ASID_POOL, 0, cap_paddr(cap), index * ABI_ASIDS_PER_POOL),
+	           untyped);
 	asid_table[index] = cap_ptr(cap);
 	return DONE;
 }

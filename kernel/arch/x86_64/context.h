@@ -2,9 +2,9 @@
 /*
  * A thread's registers as the entry code saves them (entry.S knows the offsets).
  *
- * `rip` to `ss` is the frame that the CPU pushes at an interrupt and pops with iretq: TSS.RSP0 points
- * behind `ss` of the running thread, so that interrupts save straight into its TCB. That address must
- * be 16-byte aligned.
+ * `rip` to `ss` is the frame that the CPU pushes at an interrupt and pops with iretq: TSS.RSP0
+ * points behind `ss` of the running thread, so that interrupts save straight into its TCB. That
+ * address must be 16-byte aligned.
  *
  * A thread leaves the kernel by sysretq exactly if rcx == rip and r11 == rflags, which is what
  * `syscall` leaves; otherwise by iretq with everything restored. So user RSP and all registers are

@@ -97,8 +97,8 @@ idle_loop:
 	jmp	idle_loop
 
 /*
- * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some) on
- * the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a moment.
+ * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some)
+ * on the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a moment.
  */
 	.balign 16
 entry_common:
@@ -135,7 +135,7 @@ entry_common:
 2:	call	kernel_exception
 	jmp	exit_to_user
 
-/* Interrupts of the idle loop, which needs nothing kept; exceptions of the kernel, which are bugs. */
+/* Interrupts of the idle loop, which keeps nothing; exceptions of the kernel, which are bugs. */
 entry_from_kernel:
 	cld
 	mov	(%rsp), %edi
@@ -168,7 +168,8 @@ stub_\vector:
 	push	$2
 	jmp	entry_nmi
 	.else
-	.if	!(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \vector == 29 || \vector == 30)
+	.if	!(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \
+			\vector == 21 || \vector == 29 || \vector == 30)
 	push	$0
 	.endif
 	push	$\vector

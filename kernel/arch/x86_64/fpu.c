@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * x87, SSE and AVX state: switched eagerly, so that no thread can ever see another's, not even by
- * speculation. The registers hold the state of `fpu_ready`. A thread with the FPU disabled runs with
- * CR0.TS set, which makes its FPU instructions fault; the state of the last user stays in the
+ * speculation. The registers hold the state of `fpu_ready`. A thread with the FPU disabled runs
+ * with CR0.TS set, which makes its FPU instructions fault; the state of the last user stays in the
  * registers meanwhile.
  */
 #include "switch.h"
 
 struct tcb *fpu_ready;
 static struct tcb *fpu_parked; /* while fpu_ready is null: whose state is in the registers */
-static bool disabled;         /* CR0.TS */
+static bool disabled;          /* CR0.TS */
 
 enum { FCW_OFFSET = 0, MXCSR_OFFSET = 24, FCW_INITIAL = 0x37f, MXCSR_INITIAL = 0x1f80 };
 

@@ -55,7 +55,7 @@ enum outcome decode_io_port_control(struct invocation *inv)
 	if (!range_is_free(first, last))
 		return fail(ERR_REVOKE_FIRST);
 	if (cspace_lookup_op(false, inv->extra[0]->cap, inv_arg(inv, 2), inv_arg(inv, 3), &dest) !=
-		    DONE ||
+	            DONE ||
 	    slot_must_be_empty(dest) != DONE)
 		return FAILED;
 	range_set(first, last, true);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts (seL4 manual, chapter 8): IRQControl gives out handlers, each for one CPU vector, which an
- * IOAPIC pin or a message-signalled interrupt is routed to. An interrupt signals the handler's
- * notification and is masked at its IOAPIC until acknowledged.
+ * Interrupts (seL4 manual, chapter 8): IRQControl gives out handlers, each for one CPU vector,
+ * which an IOAPIC pin or a message-signalled interrupt is routed to. An interrupt signals the
+ * handler's notification and is masked at its IOAPIC until acknowledged.
  */
 #include "arch.h"
 
@@ -22,7 +22,8 @@ static void mask(unsigned irq, bool masked)
 void irq_interrupt(unsigned vector)
 {
 	unsigned irq = vector - ABI_IRQ_VECTOR_BASE;
-	if (vector >= ABI_IRQ_VECTOR_BASE && irq <= ABI_USER_IRQ_MAX && irqs[irq].kind != IRQ_FREE) {
+	if (vector >= ABI_IRQ_VECTOR_BASE && irq <= ABI_USER_IRQ_MAX &&
+	    irqs[irq].kind != IRQ_FREE) {
 		struct cap cap = irq_slots[irq].cap;
 		mask(irq, true);
 		if (cap_type(cap) == CAP_NOTIFICATION && cap_may(cap, RIGHT_WRITE))
@@ -55,7 +56,7 @@ static enum outcome check_ioapic(struct invocation *inv)
 
 static enum outcome check_msi(struct invocation *inv)
 {
-	static const uint8_t max[] = {255, 31, 7}; /* bus, device, function */
+	static const uint8_t max[] = { 255, 31, 7 }; /* bus, device, function */
 	for (unsigned i = 0; i < ARRAY_LEN(max); i++) {
 		if (inv_arg(inv, 2 + i) > max[i])
 			return fail_range(0, max[i]);
@@ -82,7 +83,7 @@ enum outcome decode_irq_control(struct invocation *inv)
 	if (irqs[irq].kind != IRQ_FREE)
 		return fail(ERR_REVOKE_FIRST);
 	if (cspace_lookup_op(false, inv->extra[0]->cap, inv_arg(inv, 0), inv_arg(inv, 1), &dest) !=
-		    DONE ||
+	            DONE ||
 	    slot_must_be_empty(dest) != DONE)
 		return FAILED;
 	if ((msi ? check_msi(inv) : check_ioapic(inv)) != DONE)
@@ -93,7 +94,7 @@ enum outcome decode_irq_control(struct invocation *inv)
 		irqs[irq].ioapic = inv_arg(inv, 2);
 		irqs[irq].pin = inv_arg(inv, 3);
 		plat_ioapic_route(inv_arg(inv, 2), inv_arg(inv, 3), inv_arg(inv, 4),
-				  inv_arg(inv, 5), ABI_IRQ_VECTOR_BASE + irq);
+		                  inv_arg(inv, 5), ABI_IRQ_VECTOR_BASE + irq);
 		mask(irq, false);
 	}
 	cdt_insert(dest, cap_make(CAP_IRQ_HANDLER, 0, 0, irq), inv->slot);

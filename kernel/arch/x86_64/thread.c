@@ -52,9 +52,9 @@ void context_init_idle(struct context *ctx)
 	ctx->rsp = (uint64_t)kernel_stack_top;
 }
 
-/* An exception in the kernel: its own bug. The frame: vector, error code, RIP, CS, RFLAGS, RSP, SS. */
+/* An exception in the kernel: its own bug. Frame: vector, error code, RIP, CS, RFLAGS, RSP, SS. */
 void kernel_bug(unsigned vector, const uint64_t *frame)
 {
-	panic("exception %u, error %lx, at %lx, rsp %lx, cr2 %lx, thread %p \"%s\"", vector, frame[1],
-	      frame[2], frame[5], cpu_cr2(), (void *)current, current->name);
+	panic("exception %u, error %lx, at %lx, rsp %lx, cr2 %lx, thread %p \"%s\"", vector,
+	      frame[1], frame[2], frame[5], cpu_cr2(), (void *)current, current->name);
 }

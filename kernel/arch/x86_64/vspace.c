@@ -2,13 +2,13 @@
 /*
  * Address spaces: the four levels of page tables (seL4 manual, chapter 7).
  *
- * A PML4 with an ASID is an address space. Tables and frames are mapped by capabilities that remember
- * ASID and address; what they remember may be stale (the ASID was given up, the table above was
- * unmapped), so unmapping looks whether the entry still leads to the object.
+ * A PML4 with an ASID is an address space. Tables and frames are mapped by capabilities that
+ * remember ASID and address; what they remember may be stale (the ASID was given up, the table
+ * above was unmapped), so unmapping looks whether the entry still leads to the object.
  *
- * Entries that lead to tables allow everything; rights and memory type are in the last level. The last
- * PML4 entry is the kernel's, shared by all. Without PCIDs, address spaces that are not loaded have
- * nothing in the TLB: only the loaded one needs flushing.
+ * Entries that lead to tables allow everything; rights and memory type are in the last level. The
+ * last PML4 entry is the kernel's, shared by all. Without PCIDs, address spaces that are not loaded
+ * have nothing in the TLB: only the loaded one needs flushing.
  */
 #include "switch.h"
 
@@ -144,8 +144,8 @@ static enum outcome unmap_table(struct invocation *inv)
 
 enum outcome decode_page_table(struct invocation *inv)
 {
-	static const uint8_t map_labels[] = {0, INV_X86_PAGE_TABLE_MAP, INV_X86_PAGE_DIRECTORY_MAP,
-					     INV_X86_PDPT_MAP};
+	static const uint8_t map_labels[] = { 0, INV_X86_PAGE_TABLE_MAP, INV_X86_PAGE_DIRECTORY_MAP,
+		                              INV_X86_PDPT_MAP };
 	unsigned map = map_labels[table_level(inv->cap)];
 	if (inv->label == map + 1)
 		return unmap_table(inv);
@@ -242,8 +242,8 @@ static enum outcome map_frame(struct invocation *inv)
 		return fail(ERR_DELETE_FIRST);
 
 	uint64_t old = *entry;
-	*entry = frame_entry(cap_paddr(cap), class, frame_mask_rights(cap_aux(cap), inv_arg(inv, 1)),
-			     inv_arg(inv, 2));
+	*entry = frame_entry(cap_paddr(cap), class,
+	                     frame_mask_rights(cap_aux(cap), inv_arg(inv, 1)), inv_arg(inv, 2));
 	inv->slot->cap.w1 = cap_mapping(cap_asid(vspace), vaddr);
 	if (old & PTE_PRESENT && pml4 == loaded_cr3)
 		cpu_invlpg(vaddr);
@@ -280,7 +280,7 @@ bool vspace_read_word(struct tcb *thread, vaddr_t vaddr, word_t *value)
 			return false;
 		if (level == 1 || entry & PTE_LARGE) {
 			address = ALIGN_DOWN(address, level_shift(level)) |
-				  (vaddr & MASK(level_shift(level)));
+			          (vaddr & MASK(level_shift(level)));
 			if (address >= KERNEL_PADDR_TOP)
 				return false;
 			*value = *(word_t *)ptr_of(address);
