@@ -98,7 +98,8 @@ idle_loop:
 
 /*
  * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some)
- * on the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a moment.
+ * on the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a
+ * moment.
  */
 	.balign 16
 entry_common:
