@@ -59,7 +59,6 @@ enum { IST_STACK_SIZE = 2048 };
 enum {
 	VECTOR_NMI = 2,
 	VECTOR_BREAKPOINT = 3,
-	VECTOR_OVERFLOW = 4,
 	VECTOR_DOUBLE_FAULT = 8,
 	VECTOR_MACHINE_CHECK = 18,
 };
@@ -168,8 +167,8 @@ BOOT_TEXT static void idt_init(void)
 	struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
 	for (unsigned i = 0; i < ARRAY_LEN(idt); i++) {
 		uint64_t entry = entry_vectors[i];
-		bool user = i == VECTOR_BREAKPOINT || i == VECTOR_OVERFLOW ||
-		            (i >= VECTOR_TRAP_FIRST && i <= VECTOR_TRAP_LAST);
+		/* The last one, for spurious interrupts, does nothing. */
+		bool user = i == VECTOR_BREAKPOINT || i >= VECTOR_TRAP_FIRST;
 		idt[i] = (struct gate){
 			.offset_low = (uint16_t)entry,
 			.offset_mid = (uint16_t)(entry >> 16),
