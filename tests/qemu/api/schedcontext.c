@@ -63,7 +63,7 @@ TEST(sched_control_wrong_label)
 TEST(sched_control_longest_period)
 {
 	word_t max = max_us();
-	/* (2^64 - 1) / (ticks per microsecond) / 8; the kernel measures its clock more than once. */
+	/* (2^64 - 1) / (ticks per us) / 8; the kernel measures its clock more than once. */
 	word_t expected = ~0ull / tsc_mhz() / 8;
 	CHECK_LT(expected / 2, max);
 	CHECK_LT(max, expected * 2);
