@@ -80,10 +80,13 @@ bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kerne
 		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/kernel.elf --log $(B)/bench-kernel.log
 
-# Ten million calls; a short run of the same program is a suite of `make test`.
-fuzz: $(kernels) $(B)/tests/fuzz/kernel-long.elf | need-run
-	$(Q)tools/qemu --kernel $(B)/kernel/debug/kernel32.elf \
-		--image $(B)/tests/fuzz/kernel-long.elf --limit 3600 --log $(B)/fuzz.log
+# A short run of the same program is a suite of `make test`.
+CALLS ?= 10000000
+SEED ?= 1
+fuzz: $(kernels) $(B)/tests/fuzz/kernel.elf | need-run
+	$(Q)tools/qemu --kernel $(or $(KERNEL),$(B)/kernel/debug/kernel32.elf) \
+		--image $(B)/tests/fuzz/kernel.elf --limit 7200 --log $(B)/fuzz.log -- \
+		-fw_cfg name=opt/fuzz/calls,string=$(CALLS) -fw_cfg name=opt/fuzz/seed,string=$(SEED)
 
 clean:
 	$(Q)rm -rf $(B)
@@ -106,5 +109,6 @@ help:
 #: make bench            all benchmarks; fails where a figure misses its bar
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
 #: make fuzz             ten million random calls against the kernel
+#:   CALLS=n SEED=n      so many, other ones
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.
