@@ -3,3 +3,4 @@
 lib_USES :=
 $(call library,lib)
 $(call unit_test,lib/format_test.c,lib/format.c)
+$(call unit_test,lib/err_test.c,lib/err.c)
