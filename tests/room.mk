@@ -14,7 +14,3 @@ $(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tes
 $(call image,tests/crash)
 
 $(call fake_guest,$(wildcard tests/fake/*.S))
-
-# The fuzzer once more, for the ten million calls of `make fuzz`.
-$(if $(wildcard tests/fuzz/kernel/*.c),$(call image_as,tests/fuzz/kernel-long,tests/fuzz/kernel,\
-	tests/qemu/lib rt lib,-DFUZZ_CALLS=10000000))
