@@ -4,3 +4,7 @@ lib_USES :=
 $(call library,lib)
 $(call unit_test,lib/format_test.c,lib/format.c)
 $(call unit_test,lib/err_test.c,lib/err.c)
+$(call unit_test,lib/list_test.c)
+$(call unit_test,lib/tree_test.c,lib/tree.c)
+$(call unit_test,lib/deadline_test.c,lib/deadline.c lib/tree.c)
+$(call unit_test,lib/range_test.c)
