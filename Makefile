@@ -86,7 +86,8 @@ SEED ?= 1
 fuzz: $(kernels) $(B)/tests/fuzz/kernel.elf | need-run
 	$(Q)tools/qemu --kernel $(or $(KERNEL),$(B)/kernel/debug/kernel32.elf) \
 		--image $(B)/tests/fuzz/kernel.elf --limit 7200 --log $(B)/fuzz.log -- \
-		-fw_cfg name=opt/fuzz/calls,string=$(CALLS) -fw_cfg name=opt/fuzz/seed,string=$(SEED)
+		-fw_cfg name=opt/fuzz/calls,string=$(CALLS) \
+		-fw_cfg name=opt/fuzz/seed,string=$(SEED)
 
 clean:
 	$(Q)rm -rf $(B)

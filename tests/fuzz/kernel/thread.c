@@ -175,80 +175,82 @@ static void run_code(struct fuzz *f, uint8_t *end)
 }
 
 /* What only a kernel may do, what needs care, and what raises exceptions. */
-static void step_instruction(struct fuzz *f)
-{
 #define CODE(bytes)                                                                                \
 	{                                                                                          \
 		bytes, sizeof(bytes) - 1                                                           \
 	}
-	static const struct {
-		char bytes[12];
-		uint8_t length;
-	} codes[] = {
-		CODE("\x0f\x0b"),                     /* ud2 */
-		CODE("\xcc"),                         /* int3 */
-		CODE("\xf1"),                         /* int1 */
-		CODE("\xf4"),                         /* hlt */
-		CODE("\xfa"),                         /* cli */
-		CODE("\xfb"),                         /* sti */
-		CODE("\xec"),                         /* in (%dx), %al */
-		CODE("\xee"),                         /* out %al, (%dx) */
-		CODE("\x6c"),                         /* insb */
-		CODE("\x9d\x0f\x05"),                 /* popf, syscall: with the trap flag, too */
-		CODE("\x9d\x90\x90"),                 /* popf, nop */
-		CODE("\x9c\x58"),                     /* pushf, pop %rax */
-		CODE("\x0f\x01\x14\x24"),             /* lgdt (%rsp) */
-		CODE("\x0f\x01\x1c\x24"),             /* lidt (%rsp) */
-		CODE("\x0f\x01\x04\x24"),             /* sgdt (%rsp) */
-		CODE("\x0f\x00\xd8"),                 /* ltr %ax */
-		CODE("\x0f\x00\xd0"),                 /* lldt %ax */
-		CODE("\x0f\x20\xc0"),                 /* mov %cr0, %rax */
-		CODE("\x0f\x22\xd8"),                 /* mov %rax, %cr3 */
-		CODE("\x0f\x22\xe0"),                 /* mov %rax, %cr4 */
-		CODE("\x0f\x23\xf8"),                 /* mov %rax, %db7 */
-		CODE("\x0f\x30"),                     /* wrmsr */
-		CODE("\x0f\x32"),                     /* rdmsr */
-		CODE("\x0f\x33"),                     /* rdpmc */
-		CODE("\x0f\x34"),                     /* sysenter */
-		CODE("\x0f\x35"),                     /* sysexit */
-		CODE("\x48\x0f\x07"),                 /* sysretq */
-		CODE("\x48\xcf"),                     /* iretq */
-		CODE("\x48\xcb"),                     /* lretq */
-		CODE("\x0f\x01\xf8"),                 /* swapgs */
-		CODE("\x0f\x01\x38"),                 /* invlpg (%rax) */
-		CODE("\x0f\x09"),                     /* wbinvd */
-		CODE("\x0f\x06"),                     /* clts */
-		CODE("\x0f\x01\xf0"),                 /* lmsw %ax */
-		CODE("\x0f\x01\xe0"),                 /* smsw %eax */
-		CODE("\x0f\x01\xc8"),                 /* monitor */
-		CODE("\x0f\x01\xc1"),                 /* vmcall */
-		CODE("\x0f\x01\xd0"),                 /* xgetbv */
-		CODE("\x0f\x01\xd1"),                 /* xsetbv */
-		CODE("\x0f\xae\xe3"),                 /* (xsave, a register: undefined) */
-		CODE("\xf3\x48\x0f\xae\xd0"),         /* wrfsbase %rax */
-		CODE("\xf3\x48\x0f\xae\xd8"),         /* wrgsbase %rax */
-		CODE("\x8e\xd8"),                     /* mov %eax, %ds */
-		CODE("\x8e\xd0"),                     /* mov %eax, %ss */
-		CODE("\x8e\xe0"),                     /* mov %eax, %fs */
-		CODE("\x8e\xe8"),                     /* mov %eax, %gs */
-		CODE("\x31\xc9\xf7\xf1"),             /* xor %ecx, %ecx; div %ecx */
-		CODE("\x0f\xae\x14\x24"),             /* ldmxcsr (%rsp) */
-		CODE("\x0f\xae\x14\x24\x0f\x5e\xc1"), /* the same; divps %xmm1, %xmm0 */
-		CODE("\x0f\x28\x44\x24\x01"),         /* movaps 1(%rsp), %xmm0 */
-		CODE("\xdb\xe3\xd9\x2c\x24\xd9\xee\xd9\xe8\xd8\xf1\x9b"), /* fninit, fldcw, 1/0, wait */
-		CODE("\x0f\xae\x0f"),                                     /* fxrstor (%rdi) */
-		CODE("\x0f\xae\x2f"),                                     /* xrstor (%rdi) */
-		CODE("\x0f\xae\x27"),                                     /* xsave (%rdi) */
-		CODE("\xff\xe0"),                                         /* jmp *%rax */
-		CODE("\xc8\xff\xff\x1f"),                                 /* enter $65535, $31 */
-		CODE("\x0f\xa2"),                                         /* cpuid */
-		CODE("\x48\x0f\xc7\x0c\x24"),                             /* cmpxchg16b (%rsp) */
-		/* For Freehold only: */
-		CODE("\xfd\x0f\x0b"),                     /* std, ud2 */
-		CODE("\xfd\x8b\x04\x25\x00\x00\x00\x00"), /* std, mov 0, %eax */
-	};
+static const struct {
+	char bytes[12];
+	uint8_t length;
+} instructions[] = {
+	CODE("\x0f\x0b"),                     /* ud2 */
+	CODE("\xcc"),                         /* int3 */
+	CODE("\xf1"),                         /* int1 */
+	CODE("\xf4"),                         /* hlt */
+	CODE("\xfa"),                         /* cli */
+	CODE("\xfb"),                         /* sti */
+	CODE("\xec"),                         /* in (%dx), %al */
+	CODE("\xee"),                         /* out %al, (%dx) */
+	CODE("\x6c"),                         /* insb */
+	CODE("\x9d\x0f\x05"),                 /* popf, syscall: with the trap flag, too */
+	CODE("\x9d\x90\x90"),                 /* popf, nop */
+	CODE("\x9c\x58"),                     /* pushf, pop %rax */
+	CODE("\x0f\x01\x14\x24"),             /* lgdt (%rsp) */
+	CODE("\x0f\x01\x1c\x24"),             /* lidt (%rsp) */
+	CODE("\x0f\x01\x04\x24"),             /* sgdt (%rsp) */
+	CODE("\x0f\x00\xd8"),                 /* ltr %ax */
+	CODE("\x0f\x00\xd0"),                 /* lldt %ax */
+	CODE("\x0f\x20\xc0"),                 /* mov %cr0, %rax */
+	CODE("\x0f\x22\xd8"),                 /* mov %rax, %cr3 */
+	CODE("\x0f\x22\xe0"),                 /* mov %rax, %cr4 */
+	CODE("\x0f\x23\xf8"),                 /* mov %rax, %db7 */
+	CODE("\x0f\x30"),                     /* wrmsr */
+	CODE("\x0f\x32"),                     /* rdmsr */
+	CODE("\x0f\x33"),                     /* rdpmc */
+	CODE("\x0f\x34"),                     /* sysenter */
+	CODE("\x0f\x35"),                     /* sysexit */
+	CODE("\x48\x0f\x07"),                 /* sysretq */
+	CODE("\x48\xcf"),                     /* iretq */
+	CODE("\x48\xcb"),                     /* lretq */
+	CODE("\x0f\x01\xf8"),                 /* swapgs */
+	CODE("\x0f\x01\x38"),                 /* invlpg (%rax) */
+	CODE("\x0f\x09"),                     /* wbinvd */
+	CODE("\x0f\x06"),                     /* clts */
+	CODE("\x0f\x01\xf0"),                 /* lmsw %ax */
+	CODE("\x0f\x01\xe0"),                 /* smsw %eax */
+	CODE("\x0f\x01\xc8"),                 /* monitor */
+	CODE("\x0f\x01\xc1"),                 /* vmcall */
+	CODE("\x0f\x01\xd0"),                 /* xgetbv */
+	CODE("\x0f\x01\xd1"),                 /* xsetbv */
+	CODE("\x0f\xae\xe3"),                 /* (xsave, a register: undefined) */
+	CODE("\xf3\x48\x0f\xae\xd0"),         /* wrfsbase %rax */
+	CODE("\xf3\x48\x0f\xae\xd8"),         /* wrgsbase %rax */
+	CODE("\x8e\xd8"),                     /* mov %eax, %ds */
+	CODE("\x8e\xd0"),                     /* mov %eax, %ss */
+	CODE("\x8e\xe0"),                     /* mov %eax, %fs */
+	CODE("\x8e\xe8"),                     /* mov %eax, %gs */
+	CODE("\x31\xc9\xf7\xf1"),             /* xor %ecx, %ecx; div %ecx */
+	CODE("\x0f\xae\x14\x24"),             /* ldmxcsr (%rsp) */
+	CODE("\x0f\xae\x14\x24\x0f\x5e\xc1"), /* the same; divps %xmm1, %xmm0 */
+	CODE("\x0f\x28\x44\x24\x01"),         /* movaps 1(%rsp), %xmm0 */
+	CODE("\xdb\xe3\xd9\x2c\x24\xd9\xee\xd9\xe8\xd8\xf1\x9b"), /* fninit, fldcw, 1/0, wait */
+	CODE("\x0f\xae\x0f"),                                     /* fxrstor (%rdi) */
+	CODE("\x0f\xae\x2f"),                                     /* xrstor (%rdi) */
+	CODE("\x0f\xae\x27"),                                     /* xsave (%rdi) */
+	CODE("\xff\xe0"),                                         /* jmp *%rax */
+	CODE("\xc8\xff\xff\x1f"),                                 /* enter $65535, $31 */
+	CODE("\x0f\xa2"),                                         /* cpuid */
+	CODE("\x48\x0f\xc7\x0c\x24"),                             /* cmpxchg16b (%rsp) */
+	/* For Freehold only: */
+	CODE("\xfd\x0f\x0b"),                     /* std, ud2 */
+	CODE("\xfd\x8b\x04\x25\x00\x00\x00\x00"), /* std, mov 0, %eax */
+};
 #undef CODE
-	word_t *r = &f->random, count = sizeof codes / sizeof codes[0] - (f->freehold ? 0 : 2);
+
+static void step_instruction(struct fuzz *f)
+{
+	word_t *r = &f->random,
+	       count = sizeof instructions / sizeof instructions[0] - (f->freehold ? 0 : 2);
 	word_t pick = random_below(r, count);
 	set_registers(f);
 	f->in.rsp = (word_t)f->flags_word;
@@ -256,7 +258,7 @@ static void step_instruction(struct fuzz *f)
 	if (f->in.rdx > CPTR_TOP)
 		f->in.rdx = random_below(r, INV_COUNT); /* no debug call in what follows popf */
 	f->flags_word[0] = random_flags(f);
-	run_code(f, put_bytes(f->code, codes[pick].bytes, codes[pick].length));
+	run_code(f, put_bytes(f->code, instructions[pick].bytes, instructions[pick].length));
 }
 
 static void step_interrupt(struct fuzz *f)

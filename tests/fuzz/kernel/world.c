@@ -74,7 +74,7 @@ void world_init(word_t seed, bool freehold)
 	world_faults = endpoint_new();
 	for (unsigned int i = 0; i < THREADS; i++)
 		world_threads[i].faults = cap_mint(world_faults, RIGHTS_ALL, i + 1);
-	/* All but COM1 (0x3f8), the exit port (0xf4), which are taken already, and a harmless gap. */
+	/* All but COM1 (0x3f8), the exit port (0xf4), which are taken, and a harmless gap. */
 	take_ports(0, 0xf3);
 	take_ports(0xf8, 0x3f7);
 	take_ports(0x400, PORT_FIRST - 1);
