@@ -27,6 +27,9 @@
 #define SEL_USER_CODE 0x2b
 #define SEL_TSS 0x30
 
+#define RFLAGS_NEVER 0x1a3000 /* VIP, VIF, VM, IOPL */
+#define RFLAGS_ALWAYS 0x202   /* IF, and bit 1 */
+
 #define VECTOR_TIMER 157 /* the kernel's own interrupt */
 #define VECTOR_SPURIOUS 255
 #define VECTOR_TRAP_FIRST 158 /* gates with DPL 3: `int n` is an unknown system call */

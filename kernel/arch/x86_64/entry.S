@@ -97,14 +97,20 @@ idle_loop:
 	jmp	idle_loop
 
 /*
- * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some)
- * on the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a
- * moment.
+ * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some) on
+ * the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a moment.
+ *
+ * What is pushed for CS, SS and the privileged flags is not relied on: QEMU's TCG lets a program get
+ * into virtual-8086 mode by a 32-bit iret, which no processor does in long mode.
  */
 	.balign 16
 entry_common:
-	testb	$3, 24(%rsp)
-	jz	entry_from_kernel
+	cmp	$-0x80000000, %rsp	/* on a stack of the kernel's image, or in a TCB? */
+	jae	entry_from_kernel
+	movq	$SEL_USER_CODE, 24(%rsp)
+	movq	$SEL_USER_DATA, 48(%rsp)
+	andl	$~RFLAGS_NEVER, 32(%rsp)
+	orl	$RFLAGS_ALWAYS, 32(%rsp)
 	push	%rcx
 	push	%r11
 	push	%r15
