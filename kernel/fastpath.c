@@ -156,9 +156,11 @@ static always_inline bool wake(struct tcb *signaller, struct notification *ntfn,
 	return true;
 }
 
-static always_inline bool fast_signal(struct tcb *signaller, word_t cptr)
+static always_inline bool fast_signal(struct tcb *signaller, word_t cptr, word_t info)
 {
 	struct cap cap;
+	if (unlikely(abi_msginfo_caps(info))) /* they are ignored, but must resolve */
+		return false;
 	if (unlikely(!lookup(signaller, cptr, &cap) ||
 	             !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_WRITE)))
 		return false;
@@ -233,7 +235,7 @@ _Noreturn void kernel_syscall(word_t cptr, word_t info, long nr)
 		else if (nr == SYS_REPLY_RECV)
 			done = fast_reply_recv(thread, cptr, info);
 		else if (nr == SYS_SEND || nr == SYS_NB_SEND)
-			done = fast_signal(thread, cptr);
+			done = fast_signal(thread, cptr, info);
 		else if (nr == SYS_WAIT || nr == SYS_NB_WAIT)
 			done = fast_wait(thread, cptr, nr == SYS_WAIT);
 		else if (nr == SYS_SET_TLS_BASE)
