@@ -50,7 +50,6 @@ static void check_ready_queues(void)
 		for (struct tcb *thread = ready_queues[i].head; thread; thread = thread->next) {
 			CHECK(thread->priority == i, thread);
 			CHECK(thread_is_schedulable(thread), thread);
-			CHECK(thread != current, thread);
 		}
 		if (ready_queues[i].head)
 			highest = i;

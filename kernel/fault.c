@@ -82,7 +82,7 @@ word_t fault_message(struct tcb *faulter, struct tcb *handler)
 	case FAULT_TIMEOUT:
 		n = put(handler, n, fault->words[0]);
 		if (faulter->sc)
-			n = put(handler, n, sc_take_consumed(faulter->sc));
+			n = put(handler, n, sc_take_charged(faulter->sc));
 		return n;
 	case FAULT_VM:
 		n = put(handler, n, faulter->ctx.fault_ip);

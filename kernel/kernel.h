@@ -195,6 +195,7 @@ void sc_commit(void); /* charges current_sc up to now */
 void sc_complete_yield(struct tcb *yielder);
 void sc_cancel_yield(struct tcb *yielder);
 word_t sc_take_consumed(struct sched_context *sc); /* us since last asked */
+word_t sc_take_charged(struct sched_context *sc);  /* the same, as of its last charge */
 void sc_unblocked(struct sched_context *sc); /* its thread wakes: sporadic refills start now */
 static inline bool sc_active(const struct sched_context *sc)
 {

@@ -102,6 +102,11 @@ word_t sc_take_consumed(struct sched_context *sc)
 {
 	if (sc == current_sc)
 		sc_commit();
+	return sc_take_charged(sc);
+}
+
+word_t sc_take_charged(struct sched_context *sc)
+{
 	word_t us = sc->consumed / ticks_per_us;
 	sc->consumed = 0;
 	return us;
