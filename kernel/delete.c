@@ -100,8 +100,7 @@ static bool finalise(struct slot *slot)
 		sc_finalise(cap_sc(cap));
 		return true;
 	case CAP_IRQ_HANDLER:
-		irq_handler_finalise(cap.w1);
-		return true;
+		return irq_handler_finalise(cap.w1);
 	case CAP_IO_PORT:
 		io_port_finalise(cap);
 		return true;
@@ -182,10 +181,11 @@ enum outcome slot_revoke(struct slot *slot)
 	return DONE;
 }
 
-void slot_delete_simple(struct slot *slot)
+bool slot_delete_step(struct slot *slot)
 {
-	while (!slot_empty(slot))
+	if (!slot_empty(slot))
 		(void)delete_step(slot, true);
+	return slot_empty(slot);
 }
 
 bool slot_delete_is_long(const struct slot *slot)

@@ -87,7 +87,7 @@ bool cap_copy_is_revocable(struct cap copy, struct cap source);
 /* ---- delete.c ---- */
 enum outcome slot_delete(struct slot *slot); /* preemptible */
 enum outcome slot_revoke(struct slot *slot); /* preemptible */
-void slot_delete_simple(struct slot *slot);  /* not CNode, TCB or zombie: never preempted */
+bool slot_delete_step(struct slot *slot); /* bounded; not CNode, TCB or zombie. True: it is empty */
 bool slot_delete_is_long(const struct slot *slot);
 unsigned zombie_memory(struct cap zombie, paddr_t *paddr); /* size bits and address of the object */
 

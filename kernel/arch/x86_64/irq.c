@@ -32,11 +32,13 @@ void irq_interrupt(unsigned vector)
 	plat_eoi();
 }
 
-void irq_handler_finalise(unsigned irq)
+bool irq_handler_finalise(unsigned irq)
 {
-	slot_delete_simple(&irq_slots[irq]);
+	if (!slot_delete_step(&irq_slots[irq]))
+		return false;
 	mask(irq, true);
 	irqs[irq].kind = IRQ_FREE;
+	return true;
 }
 
 static enum outcome check_ioapic(struct invocation *inv)
@@ -115,14 +117,13 @@ enum outcome decode_irq_handler(struct invocation *inv)
 		struct cap cap = slot->cap;
 		if (cap_type(cap) != CAP_NOTIFICATION || !cap_may(cap, RIGHT_WRITE))
 			return fail_word(ERR_INVALID_CAPABILITY, 0);
-		slot_delete_simple(&irq_slots[irq]);
-		if (cap_same_object(cap, slot->cap))
+		enum outcome outcome = slot_delete(&irq_slots[irq]);
+		if (outcome == DONE && cap_same_object(cap, slot->cap))
 			cdt_insert(&irq_slots[irq], cap, slot);
-		return DONE;
+		return outcome;
 	}
 	case INV_IRQ_HANDLER_CLEAR:
-		slot_delete_simple(&irq_slots[irq]);
-		return DONE;
+		return slot_delete(&irq_slots[irq]);
 	default:
 		return fail(ERR_ILLEGAL_OPERATION);
 	}
