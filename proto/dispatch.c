@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <proto/proto.h>
+#include <lib/assert.h>
+
+static const struct proto_method *find_method(const struct proto_interface *interface,
+                                              uint64_t label)
+{
+	if (label < PROTO_LABEL_BASE)
+		return NULL;
+	uint64_t number = label - PROTO_LABEL_BASE;
+	if (number >= interface->methods_count || !interface->methods[number].serve)
+		return NULL;
+	return &interface->methods[number];
+}
+
+err_t proto_check(const struct proto_interface *interface, const struct proto_request *request)
+{
+	const struct proto_method *method = find_method(interface, request->label);
+	if (!method)
+		return E_UNSUPPORTED;
+	if (request->length < method->in.words_min || request->length > method->in.words_max)
+		return E_PROTOCOL;
+	if (request->caps != method->caps_in)
+		return E_PROTOCOL;
+	if (request->unwrapped != method->unwrap)
+		return E_INVAL;
+	if (method->target && method->target != request->target_kind)
+		return E_INVAL;
+	for (unsigned int i = 0; i < method->caps_in; i++)
+		if (method->unwrap >> i & 1 && method->cap_kinds[i] != request->cap_kinds[i])
+			return E_INVAL;
+	return method->flags & PROTO_PRIVILEGED && !request->privileged ? E_PERM : E_OK;
+}
+
+bool proto_dispatch(const struct proto_interface *interface, const void *ops, void *server,
+                    struct proto_request *request)
+{
+	assert(request->state == PROTO_NEW);
+	request->reply_length = 0;
+	request->cap_out = 0;
+	request->error = proto_check(interface, request);
+	if (request->error == E_OK) {
+		const struct proto_method *method = find_method(interface, request->label);
+		request->error = method->serve(ops, server, request);
+		if (request->error == E_PENDING) {
+			assert(method->flags & PROTO_PARKS);
+			request->state = PROTO_PARKED;
+			return false;
+		}
+		assert(request->error != E_OK || (request->cap_out != 0) == method->caps_out);
+	}
+	request->state = PROTO_ANSWERED;
+	return true;
+}
+
+err_t proto_event_dispatch(const struct proto_interface *interface, const void *ops, void *client,
+                           const uint64_t *record, unsigned int length)
+{
+	if (length == 0 || record[0] >> 32 != length - 1)
+		return E_PROTOCOL;
+	uint64_t number = (uint32_t)record[0] - (uint64_t)PROTO_LABEL_BASE;
+	if (number >= interface->events_count || !interface->events[number].name)
+		return E_UNSUPPORTED;
+	return interface->events[number].serve(ops, client, record + 1, length - 1);
+}

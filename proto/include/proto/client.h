@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a client's stub sends a request and takes its reply, on seL4's Call. The first four words
+ * travel in registers: a message without more, and without capabilities, touches no memory.
+ *
+ * The receive path (where a capability that comes is put) is set only while one is expected: a stub
+ * sets it before its Call and clears it afterwards, a server's loop does so around its receive. A
+ * peer can then put nothing into a slot that waits for something else.
+ */
+#pragma once
+#include <proto/proto.h>
+#include <rt/sel4.h>
+
+static inline void proto_receive_into(struct sel4_slot slot)
+{
+	struct abi_ipc_buffer *buffer = sel4_ipc_buffer();
+	buffer->receive_cnode = slot.root;
+	buffer->receive_index = slot.index;
+	buffer->receive_depth = slot.depth;
+}
+
+/* A failed call; errors: those that the method may return. Anything else is the server's breach. */
+static inline err_t proto_reply_error(uint64_t label, uint64_t errors)
+{
+	if (label == PROTO_LABEL_SEVERED)
+		return E_SEVERED;
+	if (!range_ok(label, 1, PROTO_LABEL_BASE + 64) || label < PROTO_LABEL_BASE)
+		return E_PROTOCOL;
+	return errors >> (label - PROTO_LABEL_BASE) & 1 ? (err_t)label : E_PROTOCOL;
+}
+
+/*
+ * Calls dest with *length words, and replaces them by those of the reply, at most capacity (at least
+ * four). caps: capabilities that are sent, already in the IPC buffer; caps_out: that must come back.
+ * After an error, a capability may have come all the same: the caller's slot is the caller's.
+ */
+static inline err_t proto_call(cptr_t dest, unsigned int number, unsigned int caps,
+                               unsigned int caps_out, uint64_t errors, uint64_t *words,
+                               unsigned int *length, unsigned int capacity)
+{
+	for (unsigned int i = PROTO_WORDS_FAST; i < *length; i++)
+		sel4_ipc_buffer()->msg[i] = words[i];
+	word_t info = abi_msginfo(PROTO_LABEL_BASE + number, 0, caps, *length);
+	struct sel4_msg m = { info, { words[0], words[1], words[2], words[3] }, 0 };
+	m = sel4_call(dest, m);
+	if (abi_msginfo_label(m.info) != 0)
+		return proto_reply_error(abi_msginfo_label(m.info), errors | PROTO_ERRORS_COMMON);
+	*length = (unsigned int)abi_msginfo_length(m.info);
+	if (*length > capacity || abi_msginfo_caps(m.info) != caps_out)
+		return E_PROTOCOL;
+	for (unsigned int i = 0; i < PROTO_WORDS_FAST; i++)
+		words[i] = m.mr[i];
+	for (unsigned int i = PROTO_WORDS_FAST; i < *length; i++)
+		words[i] = sel4_ipc_buffer()->msg[i];
+	return E_OK;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all generated interfaces share: how a message is described, the request as a server sees it,
+ * and dispatch. Pure C: it knows messages as words, not how they travel (proto/client.h and rt do).
+ *
+ * A request has the label 64 + method number, a reply the label 0 (results follow) or the number of
+ * a native error (nothing follows). Labels 0 to 10 of a reply are else the kernel's; 2 says that the
+ * session was severed. The body of a message is a C structure in its natural layout, cut into words;
+ * what is padding in it must be zero. Only the last field may vary in length, and then the message
+ * is exactly as long as that field needs: each value has one encoding.
+ *
+ * States of a request: NEW -> ANSWERED, by proto_dispatch; or NEW -> PARKED -> ANSWERED, where the
+ * handler of a method that `parks` returns E_PENDING and the interface's x_answer() follows.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <lib/err.h>
+#include <lib/range.h>
+
+enum {
+	PROTO_LABEL_BASE = 64, /* label of method 0; also the first native error */
+	PROTO_LABEL_SEVERED = 2,
+	PROTO_WORDS_MAX = 120,
+	PROTO_WORDS_FAST = 4, /* that travel in registers */
+	PROTO_CAPS_MAX = 3,
+};
+
+/* Memory of a client, which the message only names; the server reaches it through a window. */
+struct proto_bulk {
+	uint64_t share; /* handle, not 0 */
+	uint64_t offset;
+	uint64_t length;
+};
+
+/* How a trace shows a field. Fields of structures are listed one by one, arrays with their count. */
+enum proto_kind {
+	PROTO_UINT,
+	PROTO_HEX,
+	PROTO_BOOL,
+	PROTO_ID,
+	PROTO_ERR,
+	PROTO_ENUM,
+	PROTO_FLAGS,
+	PROTO_TEXT, /* characters, none of them 0 */
+};
+
+struct proto_name {
+	const char *name;
+	uint64_t value;
+};
+
+struct proto_field {
+	const char *name;
+	uint16_t offset;       /* in the message, in bytes */
+	uint16_t stride;       /* from one element to the next */
+	uint16_t count;        /* elements; of a varying field the most */
+	uint16_t count_offset; /* where a varying field's count is, a uint16_t; else 0 */
+	uint16_t count_min;    /* of a varying field */
+	uint8_t size;          /* of an element: 1, 2, 4, 8 */
+	uint8_t kind;
+	bool optional;                  /* PROTO_ID, PROTO_ERR: 0 is allowed as well */
+	uint64_t low, high, step;       /* what is allowed; of PROTO_FLAGS, high is the mask */
+	const struct proto_name *names; /* of PROTO_ENUM and PROTO_FLAGS, up to a null name */
+};
+
+/* [start, start + count * unit) must lie in [0, limit). */
+struct proto_range {
+	uint16_t start_offset, count_offset; /* in the message, in bytes */
+	uint8_t start_size, count_size;
+	uint64_t unit, limit;
+};
+
+enum proto_flags {
+	PROTO_RESTARTABLE = 1, /* done twice is as done once: may be repeated after SERVER_DIED */
+	PROTO_PRIVILEGED = 2,  /* the object must have been given with privilege */
+	PROTO_PARKS = 4,       /* may be answered later */
+};
+
+/* A message's length in words, both ends included, and what is in it. */
+struct proto_shape {
+	uint8_t words_min, words_max;
+	uint8_t fields_count, ranges_count;
+	const struct proto_field *fields;
+	const struct proto_range *ranges;
+};
+
+struct proto_request;
+typedef err_t proto_serve_fn(const void *ops, void *server, struct proto_request *request);
+
+struct proto_method {
+	const char *name;
+	proto_serve_fn *serve; /* null: no method has this number */
+	struct proto_shape in, out;
+	uint8_t flags;
+	uint8_t target;  /* kind of object that is invoked; 0: any */
+	uint8_t caps_in; /* capabilities that come with it */
+	uint8_t unwrap;  /* bit i: the i-th is an object of this server, and arrives as its badge */
+	uint8_t caps_out; /* capabilities of the reply, 0 or 1 */
+	uint8_t cap_kinds[PROTO_CAPS_MAX];
+	uint64_t errors; /* bit e - 64: may be returned */
+};
+
+struct proto_event {
+	const char *name; /* null: no event has this number */
+	struct proto_shape body;
+	err_t (*serve)(const void *ops, void *client, const uint64_t *body, unsigned int length);
+};
+
+/* Methods and events are indexed by their numbers. */
+struct proto_interface {
+	const char *name;
+	unsigned int version;
+	unsigned int methods_count, events_count;
+	const struct proto_method *methods;
+	const struct proto_event *events;
+};
+
+enum proto_state { PROTO_NEW, PROTO_PARKED, PROTO_ANSWERED };
+
+/*
+ * One request. The receiver fills in the first part; words and reply may be the same memory, for
+ * nothing is written to reply before the request was copied and checked. No ownership.
+ */
+struct proto_request {
+	uint64_t label;
+	unsigned int length; /* words */
+	unsigned int caps;   /* capabilities that came */
+	unsigned int unwrapped;
+	uint64_t badge; /* of the capability that was invoked */
+	uint64_t cap_badges[PROTO_CAPS_MAX];
+	uint8_t target_kind; /* what the badge stands for, 0: no object */
+	uint8_t cap_kinds[PROTO_CAPS_MAX];
+	bool privileged;
+	const uint64_t *words;
+	uint64_t *reply; /* PROTO_WORDS_MAX words */
+
+	/* The answer. */
+	enum proto_state state;
+	err_t error;
+	unsigned int reply_length;
+	uint64_t cap_out; /* the handler's: address of the capability that the reply carries */
+};
+
+/*
+ * Errors that any method may return: those of the transport, and of a request that is refused before
+ * a handler sees it: PROTOCOL (length, padding or number of capabilities), INVAL (a value that the
+ * interface excludes, a capability of the wrong kind), PERM (privilege), UNSUPPORTED (no such method).
+ */
+#define PROTO_ERRORS_COMMON                                                                        \
+	(PROTO_ERROR(E_SEVERED) | PROTO_ERROR(E_SERVER_DIED) | PROTO_ERROR(E_PROTOCOL) |           \
+	 PROTO_ERROR(E_INVAL) | PROTO_ERROR(E_PERM) | PROTO_ERROR(E_UNSUPPORTED))
+#define PROTO_ERROR(error) ((uint64_t)1 << ((unsigned int)(error)-PROTO_LABEL_BASE))
+
+static inline bool proto_zero(const void *bytes, size_t size)
+{
+	unsigned char seen = 0;
+	for (size_t i = 0; i < size; i++)
+		seen |= ((const unsigned char *)bytes)[i];
+	return seen == 0;
+}
+
+/* What is wrong with a request whose body was not looked at yet; E_OK if it may be decoded. */
+err_t proto_check(const struct proto_interface *interface, const struct proto_request *request);
+
+/*
+ * Decodes a request, has it handled by ops (the interface's struct x_ops), and encodes the answer.
+ * Afterwards the request is ANSWERED, or PARKED. True: ANSWERED, to be sent now.
+ */
+[[nodiscard]] bool proto_dispatch(const struct proto_interface *interface, const void *ops,
+                                  void *server, struct proto_request *request);
+
+/* The label of an answered request's reply. */
+static inline uint64_t proto_reply_label(const struct proto_request *request)
+{
+	return request->error == E_OK ? 0 : (uint64_t)request->error;
+}
+
+/*
+ * An event is a record of words: label | length of the body << 32, then the body. It is handled by
+ * ops (the interface's struct x_event_ops); an event without a handler there is passed over.
+ */
+err_t proto_event_dispatch(const struct proto_interface *interface, const void *ops, void *client,
+                           const uint64_t *record, unsigned int length);
+static inline uint64_t proto_event_header(unsigned int number, unsigned int length)
+{
+	return (PROTO_LABEL_BASE + number) | (uint64_t)length << 32;
+}
