@@ -244,8 +244,9 @@ static bool charge(void)
 static void set_timer(void)
 {
 	ticks_t deadline = UINT64_MAX;
+	/* A little early: a slice that ends before its refill is used up costs no other refill. */
 	if (current_sc)
-		deadline = charged_until + refill_head(current_sc)->amount;
+		deadline = charged_until + refill_head(current_sc)->amount - ticks_per_us;
 	if (release_queue.head && refill_head(release_queue.head->sc)->time < deadline)
 		deadline = refill_head(release_queue.head->sc)->time;
 	timer_stale = false;
@@ -327,6 +328,21 @@ void sched_switch(struct tcb *thread)
 	cpu_set_kernel_stack((uint64_t)&thread->ctx + CTX_TOP);
 }
 
+/*
+ * The thread of current_sc, which another one follows, pays up to now. One that has just spent its
+ * budget pays nothing out of its next one: it is in the release queue already, by that one's time.
+ */
+static void charge_last(void)
+{
+	struct sched_context *sc = current_sc;
+	struct tcb *thread = sc ? sc->tcb : NULL;
+	bool released = thread && thread->queue == TCB_QUEUE_RELEASE;
+	if (released)
+		charged_until = now;
+	else if (charge() && thread && thread->queue == TCB_QUEUE_READY && !refill_ready(sc))
+		sched_postpone(thread);
+}
+
 /* Who is charged from now on. */
 static void switch_context(void)
 {
@@ -334,9 +350,7 @@ static void switch_context(void)
 	if (sc == current_sc)
 		return;
 	sched_update_time();
-	/* One that has just spent its budget pays nothing out of its next one: the new one does. */
-	if (!current_sc || refill_head(current_sc)->time <= now)
-		(void)charge();
+	charge_last();
 	current_sc = sc;
 	timer_stale = true;
 	if (sc && !sc->sporadic)

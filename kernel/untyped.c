@@ -79,7 +79,8 @@ static enum outcome clear(struct slot *slot, word_t from, word_t to)
 		memset(base + clean, 0, end - clean);
 		clean = end;
 		if (pages % PAGES_PER_CHECK == 0 && clean < to && plat_interrupt_pending()) {
-			slot->cap.w1 = make_marks(cap, free, clean);
+			/* What alignment skips is dirty: it must not count as free and clean. */
+			slot->cap.w1 = make_marks(cap, from, clean);
 			return PREEMPTED;
 		}
 	}
