@@ -9,7 +9,8 @@
 
 struct server {
 	cptr_t ep, reply;
-	cptr_t gate; /* notification */
+	cptr_t gate;       /* notification */
+	bool gate_is_open; /* it does not wait there */
 	struct server *next;
 	struct thread *thread;
 	bool by_send;            /* answers with Send, then Recv */
