@@ -330,16 +330,16 @@ void sched_switch(struct tcb *thread)
 
 /*
  * The thread of current_sc, which another one follows, pays up to now. One that has just spent its
- * budget pays nothing out of its next one: it is in the release queue already, by that one's time.
+ * budget pays nothing out of its next one (the new one does): it is in the release queue already,
+ * by the time of that.
  */
 static void charge_last(void)
 {
 	struct sched_context *sc = current_sc;
 	struct tcb *thread = sc ? sc->tcb : NULL;
-	bool released = thread && thread->queue == TCB_QUEUE_RELEASE;
-	if (released)
-		charged_until = now;
-	else if (charge() && thread && thread->queue == TCB_QUEUE_READY && !refill_ready(sc))
+	if (thread && thread->queue == TCB_QUEUE_RELEASE)
+		return;
+	if (charge() && thread && thread->queue == TCB_QUEUE_READY && !refill_ready(sc))
 		sched_postpone(thread);
 }
 
