@@ -640,6 +640,28 @@ TEST(tcb_set_sched_params_an_unconfigured_context)
 	thread_settle();
 }
 
+static word_t wait_for(word_t ntfn)
+{
+	return sel4_wait(ntfn).badge;
+}
+
+/* A thread that waits takes only a context that could run it at once. */
+TEST(tcb_set_sched_params_of_a_waiting_thread)
+{
+	cptr_t ntfn = notification_new(), none = slot_new();
+	cptr_t sc = object_new(OBJ_SCHED_CONTEXT, 8);
+	struct thread *t = thread_run(wait_for, ntfn);
+	thread_settle();
+	CHECK_OK(params(t->tcb, 255, 100, none, none));
+	CHECK_ERR(params(t->tcb, 255, 100, sc, none), ERR_ILLEGAL_OPERATION);
+	/* That comes before the fault handler. */
+	CHECK_ERR(params(t->tcb, 255, 100, sc, ntfn), ERR_ILLEGAL_OPERATION);
+	CHECK_OK(sel4_sched_control_configure_flags(env_sched_control, sc, 10000, 10000, 0, 0, 0));
+	CHECK_OK(params(t->tcb, 255, 100, sc, none));
+	sel4_signal(cap_mint(ntfn, RIGHTS_ALL, 3));
+	CHECK_EQ(thread_join(t), 3);
+}
+
 /* SetTimeoutEndpoint */
 
 TEST(tcb_set_timeout_endpoint)
