@@ -274,13 +274,14 @@ static void step_interrupt(struct fuzz *f)
  */
 static void step_random_code(struct fuzz *f)
 {
-	word_t code[2] = { random_word(&f->random), random_word(&f->random) };
-	uint8_t *bytes = (uint8_t *)code;
+	word_t words[2] = { random_word(&f->random), random_word(&f->random) };
+	uint8_t code[sizeof words];
 	if (!f->freehold)
 		return; /* among them is STD */
+	memcpy(code, words, sizeof code);
 	for (unsigned int i = 0; i < sizeof code; i++)
-		if (bytes[i] == 0xcf)
-			bytes[i] = 0x90;
+		if (code[i] == 0xcf)
+			code[i] = 0x90;
 	set_registers(f);
 	f->in.rdx = random_below(&f->random, 100);
 	run_code(f, put_bytes(f->code, (const char *)code, sizeof code));
