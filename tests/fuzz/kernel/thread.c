@@ -5,6 +5,7 @@
  * at fuzz_entry. It uses nothing but its struct fuzz.
  */
 #include "fuzz.h"
+#include <test/mem.h>
 
 enum {
 	FLAG_TRAP = 0x100,
