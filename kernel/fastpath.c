@@ -218,7 +218,7 @@ static always_inline bool fast_set_tls_base(struct tcb *thread, word_t base)
 {
 	context_sync(thread);
 	thread->ctx.fs_base = context_sanitise(offsetof(struct context, fs_base), base);
-	bases_load(thread);
+	wrmsr(MSR_FS_BASE, thread->ctx.fs_base);
 	return true;
 }
 

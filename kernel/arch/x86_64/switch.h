@@ -8,7 +8,6 @@
 enum { MSR_FS_BASE = 0xc0000100, MSR_GS_BASE = 0xc0000101 };
 
 extern paddr_t loaded_cr3;
-extern uint64_t loaded_fs_base, loaded_gs_base;
 
 /*
  * The address space of a thread, or the kernel's if it has none that is valid: none at all, or its
@@ -29,23 +28,23 @@ static always_inline void vspace_switch(const struct tcb *thread)
 	}
 }
 
+/* ---- FS and GS base ---- */
+
 static always_inline void bases_save(struct tcb *thread)
 {
 	__asm__ volatile("rdfsbase %0" : "=r"(thread->ctx.fs_base));
 	__asm__ volatile("rdgsbase %0" : "=r"(thread->ctx.gs_base));
-	loaded_fs_base = thread->ctx.fs_base;
-	loaded_gs_base = thread->ctx.gs_base;
 }
 
+/* Always both: programs can change them unseen, by loading the segment registers. */
 static always_inline void bases_load(const struct tcb *thread)
 {
-	if (unlikely(thread->ctx.fs_base != loaded_fs_base)) {
-		loaded_fs_base = thread->ctx.fs_base;
-		wrmsr(MSR_FS_BASE, loaded_fs_base);
-	}
-	if (unlikely(thread->ctx.gs_base != loaded_gs_base)) {
-		loaded_gs_base = thread->ctx.gs_base;
-		wrmsr(MSR_GS_BASE, loaded_gs_base);
+	if (unlikely(cpu.fsgsbase)) {
+		__asm__ volatile("wrfsbase %0" ::"r"(thread->ctx.fs_base));
+		__asm__ volatile("wrgsbase %0" ::"r"(thread->ctx.gs_base));
+	} else {
+		wrmsr(MSR_FS_BASE, thread->ctx.fs_base);
+		wrmsr(MSR_GS_BASE, thread->ctx.gs_base);
 	}
 }
 
@@ -85,7 +84,7 @@ static always_inline void fpu_switch(struct tcb *thread)
 /* `thread`, not the idle one, becomes current. */
 static always_inline void switch_to_user(struct tcb *thread)
 {
-	if (cpu.fsgsbase)
+	if (unlikely(cpu.fsgsbase))
 		bases_save(current);
 	current = thread;
 	tss_rsp0 = (uint64_t)&thread->ctx + CTX_TOP;

@@ -6,7 +6,6 @@
 #include "switch.h"
 
 paddr_t loaded_cr3;
-uint64_t loaded_fs_base, loaded_gs_base;
 
 enum { RFLAGS_FIXED = 1 << 1, RFLAGS_IF = 1 << 9, RFLAGS_USER = 0xed7 & ~(1 << 9 | 1 << 8) };
 
