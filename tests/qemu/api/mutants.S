@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mutant_calls: the system calls of a table, one after the other, without a stack and without the
+ * FPU; RBX is the table. It ends with a call that waits for ever. mutant_fpu_calls: the same, with
+ * something in XMM0 to XMM3 before.
+ */
+	.text
+	.globl	mutant_fpu_calls
+mutant_fpu_calls:
+	movq	%rbx, %xmm0
+	movdqa	%xmm0, %xmm1
+	movdqa	%xmm0, %xmm2
+	movdqa	%xmm0, %xmm3
+	.globl	mutant_calls
+mutant_calls:
+	movq	0(%rbx), %rdi
+	movq	8(%rbx), %rsi
+	movq	16(%rbx), %rdx
+	movq	24(%rbx), %r10
+	movq	32(%rbx), %r8
+	movq	40(%rbx), %r9
+	movq	48(%rbx), %r15
+	syscall
+	movq	%rsi, 56(%rbx)
+	addq	$64, %rbx
+	jmp	mutant_calls
+
+/* mutant_backwards(RDI cap, RSI info, RDX mr0, RCX mr1): a Call with the direction flag set. */
+	.globl	mutant_backwards
+	.type	mutant_backwards, @function
+mutant_backwards:
+	pushq	%rbx
+	pushq	%r15
+	movq	%rdx, %r10
+	movq	%rcx, %r8
+	xorl	%r9d, %r9d
+	xorl	%r15d, %r15d
+	movq	$-1, %rdx
+	movq	%rsp, %rbx
+	std
+	syscall
+	cld
+	movq	%rbx, %rsp
+	movq	%rsi, %rax
+	popq	%r15
+	popq	%rbx
+	ret
+	.section .note.GNU-stack, "", @progbits
