@@ -138,6 +138,10 @@ static void make_segments(unsigned char *bytes)
 			p.p_offset = FILE_BYTES - 64;
 			p.p_filesz = p.p_memsz = 13;
 			memcpy(bytes + p.p_offset, "/lib/ld.so.2", 13);
+			if (test_below(8) == 0) { /* an empty name */
+				p.p_offset += 12;
+				p.p_filesz = 1;
+			}
 		}
 		if (test_below(8) == 0) {
 			uint64_t *fields[] = { &p.p_offset, &p.p_vaddr, &p.p_filesz, &p.p_memsz,
