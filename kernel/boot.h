@@ -19,7 +19,7 @@ struct region {
 	paddr_t start, end; /* [start, end) */
 };
 
-enum { REGIONS_MAX = 128 };
+enum { REGIONS_MAX = 160 };
 
 /* Ascending, none empty, none touching. */
 struct regions {

@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct elf_program) == 56, "elf program header");
 
 enum { PROGRAMS_MAX = 128 };
 enum { ELF_CLASS_64 = 2, ELF_LITTLE_ENDIAN = 1, ELF_X86_64 = 62 };
-enum { PAGE_BITS = 12, PAGES_BEHIND = 2 }; /* IPC buffer and boot info follow the image */
+enum { PAGE_BITS = 12, PAGES_BEHIND = 3 }; /* IPC buffer, boot info, its records */
 #define IMAGE_TOP (ABI_USER_TOP & ~MASK(PAGE_BITS))
 
 static bool range_ok(uint64_t offset, uint64_t size, uint64_t limit)

@@ -85,7 +85,7 @@ static void test_rules(void)
 	REFUSES(f.segments[1].p_offset = ~0ull - 4, ~0ull - 4);
 	REFUSES(f.segments[1].p_memsz = ~0ull, 0x401000);
 	REFUSES(f.segments[1].p_vaddr = 0x7ffffffff000, 0x7ffffffff000);
-	REFUSES(f.segments[1].p_vaddr = 0x7fffffffc000, 0x7fffffffe000); /* no room for two pages */
+	REFUSES(f.segments[1].p_vaddr = 0x7fffffffb000, 0x7fffffffd000); /* no room for three */
 	REFUSES(f.segments[0].p_vaddr = 0x3ff800, 0x3ff800);
 	REFUSES(f.header.e_entry = 0x403000, 0x403000);
 	REFUSES(f.header.e_entry = 0x3fffff, 0x3fffff);

@@ -222,6 +222,9 @@ static void info_init(void)
 
 /* ---- Untypeds ---- */
 
+/* A region of `taken` that is lost below would be given away as a device's. */
+_Static_assert(REGIONS_MAX >= LOADER_MEMORY_MAX + ACPI_IOAPICS_MAX + 3, "room in `taken`");
+
 /* All that is neither memory nor the kernel's own devices, up to 2^47. */
 static void device_untypeds_add(const struct regions *ram)
 {
@@ -276,6 +279,7 @@ static void thread_make(void)
 	struct cap buffer = root.slots[INIT_IPC_BUFFER_FRAME].cap;
 	tcb_init(thread);
 	buffer.w1 = 0; /* copies of frames are not mapped */
+	buffer.w0 |= (uint64_t)FRAME_IPC_BUFFER << CAP_AUX_SHIFT;
 	thread_set_slot(TCB_CSPACE, INIT_CNODE, root.slots[INIT_CNODE].cap);
 	thread_set_slot(TCB_VSPACE, INIT_VSPACE, root.slots[INIT_VSPACE].cap);
 	thread_set_slot(TCB_BUFFER, INIT_IPC_BUFFER_FRAME, buffer);

@@ -149,6 +149,7 @@ enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, b
 	if (outcome == PREEMPTED)
 		return PREEMPTED;
 	if (outcome == FAILED) {
+		thread->cancel_until = 0; /* what had been preempted ends like this, perhaps */
 		if (call)
 			answer_error(thread);
 		thread->state = THREAD_RUNNING;

@@ -272,6 +272,9 @@ bool vspace_read_word(struct tcb *thread, vaddr_t vaddr, word_t *value)
 	struct cap cap = thread->slots[TCB_VSPACE].cap;
 	if (cap_type(cap) != CAP_PML4 || vaddr > ABI_USER_TOP - 8 || vaddr & 7)
 		return false;
+	/* Without its ASID nobody keeps its tables: they may be something else by now. */
+	if (*vspace_asid_mark(cap_paddr(cap)) != vspace_mark(cap))
+		return false;
 	uint64_t *table = cap_ptr(cap);
 	for (unsigned level = 4; level > 0; level--) {
 		uint64_t entry = table[vaddr >> level_shift(level) & (PT_ENTRIES - 1)];

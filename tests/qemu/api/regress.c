@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bugs that Freehold's kernel had: what each of them let a program do. All hold on seL4 too.
+ * Bugs that Freehold's kernel had: what each of them let a program do.
  */
 #include "jobs.h"
 
@@ -74,4 +74,64 @@ TEST(retype_preempted_leaves_nothing_dirty_before_an_aligned_object)
 		}
 		cap_revoke(retype.untyped);
 	}
+}
+
+/* ---- The report of a fault that nobody handles reads only valid page tables ---- */
+
+TEST(fault_report_of_a_thread_whose_address_space_is_gone)
+{
+	if (!kernel_is_freehold())
+		SKIP("about Freehold's report");
+	enum { TABLE_BITS = 12 };
+	cptr_t pool = slot_new(), memory = untyped_new(TABLE_BITS), directory = slot_new();
+	cptr_t vspace = object_new(OBJ_X86_PML4, 0), frame = slot_new();
+	cptr_t pdpt = object_new(OBJ_X86_PDPT, 0);
+	CHECK_OK(sel4_x86_asid_control_make_pool(INIT_ASID_CONTROL, untyped_new(12), slot(pool)));
+	CHECK_OK(sel4_x86_asid_pool_assign(pool, vspace));
+	CHECK_OK(sel4_untyped_retype(memory, OBJ_X86_PAGE_DIRECTORY, 0, root_node(), directory, 1));
+	CHECK_OK(sel4_x86_pdpt_map(pdpt, vspace, TEST_VADDR, 0));
+	CHECK_OK(sel4_x86_page_directory_map(directory, vspace, TEST_VADDR, 0));
+	struct thread *t =
+	        thread_new(&(struct thread_options){ .vspace = vspace, .no_fault_ep = true });
+	/* The address space loses its identifier, its directory becomes a page of garbage. */
+	cap_delete(pool);
+	cap_delete(directory);
+	CHECK_OK(sel4_untyped_retype(memory, OBJ_X86_4K_PAGE, 0, root_node(), frame, 1));
+	vspace_map(INIT_VSPACE, TEST_VADDR, frame, RIGHT_READ | RIGHT_WRITE, 0);
+	word_t *words = (word_t *)TEST_VADDR;
+	for (unsigned int i = 0; i < 512; i++)
+		words[i] = 0x0007fffffffff007;
+	thread_start_at(t, &(struct abi_user_context){ .rip = TEST_VADDR, .rsp = TEST_VADDR });
+	thread_settle();
+	CHECK_EQ(thread_registers(t).rip, TEST_VADDR);
+}
+
+/* ---- The root task's IPC buffer is gone when its capability is ---- */
+
+static struct {
+	cptr_t go;
+	enum abi_error restored;
+} root_buffer;
+
+static word_t give_main_its_buffer(word_t arg)
+{
+	(void)arg;
+	(void)sel4_wait(root_buffer.go);
+	root_buffer.restored =
+	        sel4_tcb_set_ipc_buffer(INIT_TCB, boot_info->ipc_buffer, INIT_IPC_BUFFER_FRAME);
+	return 0;
+}
+
+TEST(boot_ipc_buffer_of_the_root_task_is_revoked)
+{
+	root_buffer.go = notification_new();
+	struct thread *t = thread_run(give_main_its_buffer, 0);
+	enum abi_error revoked = sel4_cnode_revoke(slot(INIT_IPC_BUFFER_FRAME));
+	/* Without a buffer there are no extra capabilities. */
+	enum abi_error err = sel4_tcb_set_priority(INIT_TCB, INIT_TCB, ABI_PRIORITY_MAX);
+	sel4_signal(root_buffer.go);
+	thread_join(t);
+	CHECK_OK(revoked);
+	CHECK_OK(root_buffer.restored);
+	CHECK_EQ(err, ERR_TRUNCATED_MESSAGE);
 }
