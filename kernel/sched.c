@@ -339,8 +339,11 @@ static void charge_last(void)
 	struct tcb *thread = sc ? sc->tcb : NULL;
 	if (thread && thread->queue == TCB_QUEUE_RELEASE)
 		return;
-	if (charge() && thread && thread->queue == TCB_QUEUE_READY && !refill_ready(sc))
-		sched_postpone(thread);
+	if (charge() && thread && thread->queue == TCB_QUEUE_READY) {
+		/* Its slice is over: behind its equals, or until there is budget. */
+		sched_dequeue(thread);
+		sched_append(thread);
+	}
 }
 
 /* Who is charged from now on. */
