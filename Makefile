@@ -27,6 +27,7 @@ IMAGE ?= build/rm.elf
 MEM ?= 512
 DEBUG ?= 0
 V ?= 0
+FUZZ_RUNS ?= 1000000
 
 B := build
 
@@ -34,6 +35,7 @@ include tools/build.mk
 ROOMS := $(patsubst %/room.mk,%,$(wildcard */room.mk))
 include $(addsuffix /room.mk,$(ROOMS))
 -include $(depfiles) $(all_objects:.o=.d)
+$(all_objects) $(depfiles:.d=.o) $(tidied) $(alone): | $(generated)
 
 $(call iso,freehold,$(B)/kernel/release/kernel.elf,$(B)/rm.elf)
 
@@ -42,7 +44,7 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel \
-	fuzz clean help
+	fuzz fuzz-proto docs clean help
 
 all: $(kernels) $(images)
 
@@ -89,6 +91,14 @@ fuzz: $(kernels) $(B)/tests/fuzz/kernel.elf | need-run
 		-fw_cfg name=opt/fuzz/calls,string=$(CALLS) \
 		-fw_cfg name=opt/fuzz/seed,string=$(SEED)
 
+# Every decoder of every interface, each until it was tried so often.
+fuzz-proto: $(fuzzers)
+	$(Q)for f in $(fuzzers); do mkdir -p $$f.corpus; \
+		$$f -runs=$(FUZZ_RUNS) -max_len=964 -verbosity=0 $$f.corpus || exit 1; done
+
+docs:
+	@echo 'The reference of the interfaces is in $(B)/docs/reference/'
+
 clean:
 	$(Q)rm -rf $(B)
 
@@ -111,5 +121,7 @@ help:
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
 #: make fuzz             ten million random calls against the kernel
 #:   CALLS=n SEED=n      so many, other ones
+#: make fuzz-proto       random messages against every decoder; FUZZ_RUNS of them (1000000)
+#: make docs             build/docs/: the reference of the interfaces
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.

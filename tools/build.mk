@@ -7,6 +7,7 @@
 #   $(call library,DIR...)       build/lib/DIR.a for images, from DIR/*.c and DIR/*.S
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
 #   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
+#   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
 
 ifeq ($(V),1)
 Q :=
@@ -41,8 +42,9 @@ UNIT_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # A source may include its own room's public headers, those of the rooms that its room names, and
 # the directories of <room>_INCLUDES (headers shared by the programs of one room).
-room_of = $(firstword $(subst /, ,$(1)))
-includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(r) $($(r)_USES),-I$(u)/include) \
+room_of = $(if $(filter $(B)/gen/%,$(1)),proto,$(firstword $(subst /, ,$(1))))
+includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(r) $($(r)_USES),-I$(u)/include \
+		$(if $(filter proto,$(u)),-I$(B)/gen/include)) \
 	$(addprefix -I,$($(r)_INCLUDES)))
 
 compile = $(say) CC $@; mkdir -p $(@D)
@@ -70,9 +72,11 @@ $(B)/sources: FORCE
 .PHONY: FORCE
 FORCE: | need-build
 
-.PHONY: need-build need-run need-test need-check
+.PHONY: need-build need-idl need-run need-test need-check
 need-build:
 	@tools/need build $(if $(clang),clang)
+need-idl: need-build
+	@tools/need python
 need-run: need-build
 	@tools/need python qemu
 need-test: need-run
@@ -120,6 +124,40 @@ $(B)/$(1).elf: $(call objects_in,image/$(1),$(2)) $(patsubst %,$(B)/lib/%.a,$(3)
 endef
 image_as = $(eval $(call image_rules,$(1),$(2),$(3),$(4)))
 image = $(call image_as,$(1),$(1),$(2))
+
+# -- interfaces ------------------------------------------------------------------------------------
+
+generated :=
+define interface_rules
+generated += $(B)/gen/include/proto/$(2).h
+all_objects += $(B)/user/$(B)/gen/proto/$(2).c.o
+$(B)/gen/include/proto/$(2).h: $(1) tools/idl lib/include/lib/err.def | need-idl
+	$$(say) IDL $$@
+	$$(Q)tools/idl $$< $(B)/gen $(3)
+$(addprefix $(B)/gen/,proto/$(2).c proto/$(2)_fuzz.c include/proto/$(2)_client.h): \
+	$(B)/gen/include/proto/$(2).h ;
+endef
+define interface_in_library
+$(B)/lib/proto.a: $(B)/user/$(B)/gen/proto/$(1).c.o
+all: $(B)/lib/proto.a
+docs: $(B)/gen/include/proto/$(1).h
+endef
+interface_for_test = $(eval $(call interface_rules,$(1),$(basename $(notdir $(1))),$(B)/gen/docs))
+interface = $(foreach i,$(1),$(eval \
+	$(call interface_rules,$(i),$(basename $(notdir $(i))),$(B)/docs/reference))$(eval \
+	$(call interface_in_library,$(basename $(notdir $(i))))))
+
+# $(call fuzzer,X): build/fuzz/X, libFuzzer on the decoders of the interface X.
+define fuzzer_rules
+fuzzers += $(B)/fuzz/$(1)
+$(B)/fuzz/$(1): tests/proto/libfuzzer.c tests/proto/fuzz.c proto/dispatch.c \
+		$(addprefix $(B)/gen/proto/,$(1).c $(1)_fuzz.c) $(made_of) | $(generated) need-check
+	$$(say) FUZZ $$@; mkdir -p $$(@D)
+	$$(Q)clang $(COMMON) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-DFUZZ=$(1)_fuzz $(call includes,tests/) -o $$@ $$(filter %.c,$$^)
+endef
+fuzzers :=
+fuzzer = $(eval $(call fuzzer_rules,$(1)))
 
 # -- kernels ---------------------------------------------------------------------------------------
 

@@ -30,9 +30,10 @@ static inline err_t proto_reply_error(uint64_t label, uint64_t errors)
 }
 
 /*
- * Calls dest with *length words, and replaces them by those of the reply, at most capacity (at least
- * four). caps: capabilities that are sent, already in the IPC buffer; caps_out: that must come back.
- * After an error, a capability may have come all the same: the caller's slot is the caller's.
+ * Calls dest with *length words, and replaces them by those of the reply, at most capacity (at
+ * least four). caps: capabilities that are sent, already in the IPC buffer; caps_out: that must
+ * come back. After an error, a capability may have come all the same: the caller's slot is the
+ * caller's.
  */
 static inline err_t proto_call(cptr_t dest, unsigned int number, unsigned int caps,
                                unsigned int caps_out, uint64_t errors, uint64_t *words,

@@ -3,11 +3,11 @@
  * What all generated interfaces share: how a message is described, the request as a server sees it,
  * and dispatch. Pure C: it knows messages as words, not how they travel (proto/client.h and rt do).
  *
- * A request has the label 64 + method number, a reply the label 0 (results follow) or the number of
- * a native error (nothing follows). Labels 0 to 10 of a reply are else the kernel's; 2 says that the
- * session was severed. The body of a message is a C structure in its natural layout, cut into words;
- * what is padding in it must be zero. Only the last field may vary in length, and then the message
- * is exactly as long as that field needs: each value has one encoding.
+ * A request has the label 64 + method number, a reply the label 0 (results follow) or the number
+ * of a native error (nothing follows). Labels 0 to 10 of a reply are else the kernel's; 2 says
+ * that the session was severed. The body of a message is a C structure in its natural layout, cut
+ * into words; what is padding in it must be zero. Only the last field may vary in length, and then
+ * the message is exactly as long as that field needs: each value has one encoding.
  *
  * States of a request: NEW -> ANSWERED, by proto_dispatch; or NEW -> PARKED -> ANSWERED, where the
  * handler of a method that `parks` returns E_PENDING and the interface's x_answer() follows.
@@ -25,6 +25,7 @@ enum {
 	PROTO_WORDS_MAX = 120,
 	PROTO_WORDS_FAST = 4, /* that travel in registers */
 	PROTO_CAPS_MAX = 3,
+	PROTO_FIXED = 0xffff,
 };
 
 /* Memory of a client, which the message only names; the server reaches it through a window. */
@@ -34,7 +35,7 @@ struct proto_bulk {
 	uint64_t length;
 };
 
-/* How a trace shows a field. Fields of structures are listed one by one, arrays with their count. */
+/* How a trace shows a field. Fields of structures are listed one by one. */
 enum proto_kind {
 	PROTO_UINT,
 	PROTO_HEX,
@@ -56,7 +57,7 @@ struct proto_field {
 	uint16_t offset;       /* in the message, in bytes */
 	uint16_t stride;       /* from one element to the next */
 	uint16_t count;        /* elements; of a varying field the most */
-	uint16_t count_offset; /* where a varying field's count is, a uint16_t; else 0 */
+	uint16_t count_offset; /* where a varying field's count is, a uint16_t; or PROTO_FIXED */
 	uint16_t count_min;    /* of a varying field */
 	uint8_t size;          /* of an element: 1, 2, 4, 8 */
 	uint8_t kind;
@@ -144,9 +145,10 @@ struct proto_request {
 };
 
 /*
- * Errors that any method may return: those of the transport, and of a request that is refused before
- * a handler sees it: PROTOCOL (length, padding or number of capabilities), INVAL (a value that the
- * interface excludes, a capability of the wrong kind), PERM (privilege), UNSUPPORTED (no such method).
+ * Errors that any method may return: those of the transport, and of a request that is refused
+ * before a handler sees it: PROTOCOL (length, padding or number of capabilities), INVAL (a value
+ * that the interface excludes, a capability of the wrong kind), PERM (privilege), UNSUPPORTED (no
+ * such method).
  */
 #define PROTO_ERRORS_COMMON                                                                        \
 	(PROTO_ERROR(E_SEVERED) | PROTO_ERROR(E_SERVER_DIED) | PROTO_ERROR(E_PROTOCOL) |           \
@@ -159,6 +161,12 @@ static inline bool proto_zero(const void *bytes, size_t size)
 	for (size_t i = 0; i < size; i++)
 		seen |= ((const unsigned char *)bytes)[i];
 	return seen == 0;
+}
+
+static inline bool proto_bulk_ok(const struct proto_bulk *bulk, uint64_t low, uint64_t high)
+{
+	return bulk->share != 0 && bulk->length >= low && bulk->length <= high &&
+	       range_ok(bulk->offset, bulk->length, UINT64_MAX);
 }
 
 /* What is wrong with a request whose body was not looked at yet; E_OK if it may be decoded. */

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# proto: the interfaces, each described once in an .idl file. What tools/idl makes of them is
+# build/gen/include/proto/*.h and, with dispatch.c, build/lib/proto.a.
+proto_USES := lib
+$(call library,proto)
+$(call interface,$(wildcard proto/*.idl))
