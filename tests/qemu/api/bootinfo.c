@@ -266,8 +266,7 @@ TEST(boot_info_tsc_record)
 	CHECK(record_find(BOOT_RECORD_X86_TSC_FREQ, &r));
 	CHECK_EQ(r.len, 20);
 	memcpy(&mhz, r.content, sizeof mhz);
-	CHECK_LE(100, mhz);
-	CHECK_LE(mhz, 10000);
+	CHECK_LE(100, mhz); /* no upper limit: a kernel may measure it while QEMU is stopped */
 }
 
 TEST(boot_info_rsdp_record)
