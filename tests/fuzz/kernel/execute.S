@@ -118,4 +118,24 @@ fuzz_rogue:
 	jnz 1b
 	ud2
 
+	/*
+	 * A server: RDI its endpoint, R12 its reply object, R14 another endpoint. Bits of the first
+	 * message word say whether that is called before the answer, and by each after it.
+	 */
+	.globl fuzz_server
+fuzz_server:
+	movq %rdi, %rbp
+	movq $-7, %rdx /* Recv */
+	syscall
+1:	testb $1, %r10b
+	jz 2f
+	shrq %r10
+	movq %r14, %rdi
+	movq $-1, %rdx /* Call */
+	syscall
+2:	movq %rbp, %rdi
+	movq $-2, %rdx /* ReplyRecv */
+	syscall
+	jmp 1b
+
 	.section .note.GNU-stack, "", @progbits

@@ -19,6 +19,8 @@
 enum {
 	THREADS = 9,
 	GROUPS = 4,
+	SERVERS = 3, /* as many as PLAY_SERVER_... has slots for */
+	SERVERS_GROUP = 0,
 	PLAY_RADIX = 8,
 	PLAY_SLOTS = 1 << PLAY_RADIX,
 	FIXED_RADIX = 3,
@@ -59,7 +61,10 @@ enum play_slot {
 	PLAY_FRAME,
 	PLAY_FRAME_OTHER,
 	PLAY_LEAF, /* a CNode that also hangs in the mid CNode */
-	PLAY_BASE,
+	PLAY_SERVER_ENDPOINTS,
+	PLAY_SERVER_REPLIES = PLAY_SERVER_ENDPOINTS + 3, /* these and the next: group 0 */
+	PLAY_SERVER_TCBS = PLAY_SERVER_REPLIES + 3,
+	PLAY_BASE = PLAY_SERVER_TCBS + 3,
 	PLAY_GROUP_TCBS = 4, /* at most, in a group */
 };
 
@@ -170,6 +175,7 @@ void fuzz_syscall(void);
 void fuzz_after(void);
 void fuzz_entry(void);
 void fuzz_rogue(void);
+void fuzz_server(void);
 
 /* thread.c */
 _Noreturn void fuzz_main(struct fuzz *f);

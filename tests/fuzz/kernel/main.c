@@ -13,6 +13,7 @@
 #include <test/thread.h>
 #include "bystander.h"
 #include "config.h"
+#include "actors.h"
 #include "world.h"
 
 enum {
@@ -21,6 +22,8 @@ enum {
 	CALLS_A_REPORT = 1000000,
 	TICK_PRIORITY = 254,
 	TICK_US = 10000,
+	JITTER_US = 170,
+	IDLE_EVERY = 64,
 	STUCK_TICKS = 5,          /* without any call: everything is rebuilt */
 	HOPELESS_TICKS = 12,      /* the round is given up */
 	SILENT_TICKS = 20,        /* one thread alone makes no calls */
@@ -59,10 +62,23 @@ static word_t tick_run(word_t notification)
 	return 0;
 }
 
+/* Now and then it lets the machine idle for a moment. */
 static word_t idle_run(word_t notification)
 {
-	for (;;)
+	for (word_t n = 1;; n++) {
 		sel4_signal(notification);
+		if (n % IDLE_EVERY == 0)
+			sel4_yield();
+	}
+	return 0;
+}
+
+/* Does nothing but have its timer interrupt whatever the kernel does at length. */
+static word_t jitter_run(word_t arg)
+{
+	(void)arg;
+	for (;;)
+		sel4_yield();
 	return 0;
 }
 
@@ -72,8 +88,15 @@ static void start_helpers(cptr_t notification)
 	                                                           .no_fault_ep = true,
 	                                                           .budget_us = 500,
 	                                                           .period_us = TICK_US });
-	struct thread *idle = thread_new(
-	        &(struct thread_options){ .priority = PRIORITY_IDLE, .no_fault_ep = true });
+	struct thread *idle = thread_new(&(struct thread_options){ .priority = PRIORITY_IDLE,
+	                                                           .no_fault_ep = true,
+	                                                           .budget_us = 5000,
+	                                                           .period_us = 6000 });
+	struct thread *jitter = thread_new(&(struct thread_options){ .priority = TICK_PRIORITY,
+	                                                             .no_fault_ep = true,
+	                                                             .budget_us = ABI_BUDGET_MIN_US,
+	                                                             .period_us = JITTER_US });
+	thread_start(jitter, jitter_run, 0);
 	thread_start(tick, tick_run,
 	             cap_mint(notification, RIGHTS_ALL, BADGE_NOTIFIED | BADGE_TICK));
 	thread_start(idle, idle_run,
@@ -84,7 +107,8 @@ static void start_helpers(cptr_t notification)
 
 static void revive(unsigned int i)
 {
-	world_revive(i);
+	if (!world_revive(i))
+		round_over = true;
 	known[i].just_restarted = true;
 	run.revived++;
 }
@@ -126,6 +150,7 @@ static word_t count_calls(void)
 static void on_tick(void)
 {
 	run.ticks++;
+	world_settle_servers();
 	stuck_ticks = count_calls() == 0 ? stuck_ticks + 1 : 0;
 	if (stuck_ticks == STUCK_TICKS)
 		for (unsigned int i = 0; i < THREADS; i++)
@@ -148,7 +173,11 @@ static void on_idle(void)
 	run.idle++;
 	if (count_calls() != 0)
 		stuck_ticks = 0;
-	restart((unsigned int)random_below(&controller_random, THREADS));
+	word_t which = random_below(&controller_random, THREADS + 1);
+	if (which < THREADS)
+		restart((unsigned int)which);
+	else
+		world_start_server((unsigned int)random_below(&controller_random, SERVERS));
 }
 
 /* -- faults -- */
@@ -219,6 +248,9 @@ static void watch_round(cptr_t reply)
 				round_over = true;
 		} else if (m.badge - 1 < THREADS) {
 			answer = answer_fault((unsigned int)m.badge - 1, &m);
+		} else if (m.badge - 1 - THREADS < SERVERS) {
+			if (!random_one_in(&controller_random, 4))
+				world_start_server((unsigned int)(m.badge - 1 - THREADS));
 		} else {
 			panic("a message with badge 0x%lx", m.badge);
 		}

@@ -201,7 +201,7 @@ static word_t choose_size(struct fuzz *f)
 	case OBJ_UNTYPED:
 		return random_one_in(&f->random, 3) ? 12 : 4 + random_below(&f->random, 11);
 	case OBJ_CNODE:
-		return 1 + random_below(&f->random, 6);
+		return 1 + random_below(&f->random, random_one_in(&f->random, 8) ? 11 : 6);
 	case OBJ_SCHED_CONTEXT:
 		return ABI_SCHED_CONTEXT_BITS_MIN + random_below(&f->random, 4);
 	default:
@@ -416,7 +416,7 @@ word_t plausible_prepare(struct fuzz *f)
 			words[length++] =
 			        is_slot_arg(*arg) ? choose_slot(f, *arg) : choose_word(f, *arg);
 	/* What the tables cannot say. */
-	if (s->label == INV_X86_ASID_CONTROL_MAKE_POOL && !random_one_in(&f->random, 4))
+	if (s->label == INV_X86_ASID_CONTROL_MAKE_POOL && random_one_in(&f->random, 2))
 		buffer->caps_or_badges[0] = PLAY_UNTYPED_PAGE;
 	if (s->label == INV_CNODE_REVOKE && !f->mid && !random_one_in(&f->random, 3))
 		words[0] = f->source = slot_of_kind(f, OBJ_UNTYPED);

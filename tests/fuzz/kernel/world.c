@@ -2,6 +2,7 @@
 /* See world.h, and fuzz.h for what a group's CSpace looks like. */
 #include <test/mem.h>
 #include <test/print.h>
+#include "actors.h"
 #include "world.h"
 
 enum {
@@ -15,10 +16,8 @@ enum {
 	DEVICE_PADDR_MAX = 0xc0000000u, /* below lie no devices in QEMU's PCs, above some */
 };
 
-struct world_thread world_threads[THREADS];
 cptr_t world_faults;
 word_t controller_random;
-struct fuzz_memory fuzz_memory[THREADS];
 
 /* Each group on pages of its own: they are mapped into its vspace. */
 static union {
@@ -26,21 +25,24 @@ static union {
 	uint8_t page[4096];
 } groups[GROUPS] __attribute__((aligned(4096)));
 
-static const word_t group_threads[GROUPS] = { 4, 3, 1, 1 };
-_Static_assert(4 + 3 + 1 + 1 == THREADS, "all threads are in a group");
-
-static cptr_t round_untyped, device_untyped, fixed_node;
+cptr_t round_untyped;
+static cptr_t device_untyped, fixed_node;
 static cptr_t round_first, round_next; /* slots in the root CNode */
 static cptr_t hidden_node;             /* copies of frames, no one else sees it */
 static word_t hidden_next;
-static bool kernel_freehold;
+bool kernel_freehold;
 
 /* What the groups have in common. */
 static struct {
-	cptr_t endpoint, notification, asid_pool;
+	cptr_t endpoint, notification, asid_pool, server_endpoint[SERVERS], server_reply[SERVERS];
 } common;
 
 extern char edata[];
+
+struct group *world_group(unsigned int group)
+{
+	return &groups[group].group;
+}
 
 /* -- once -- */
 
@@ -72,8 +74,7 @@ void world_init(word_t seed, bool freehold)
 	round_untyped = slot_new();
 	must(sel4_untyped_retype(memory, OBJ_UNTYPED, ROUND_BITS, root_node(), round_untyped, 1));
 	world_faults = endpoint_new();
-	for (unsigned int i = 0; i < THREADS; i++)
-		world_threads[i].faults = cap_mint(world_faults, RIGHTS_ALL, i + 1);
+	actors_init();
 	/* All but COM1 (0x3f8), the exit port (0xf4), which are taken, and a harmless gap. */
 	take_ports(0, 0xf3);
 	take_ports(0xf8, 0x3f7);
@@ -91,23 +92,23 @@ void world_init(word_t seed, bool freehold)
 
 /* -- objects of a round -- */
 
-static cptr_t take_slot(void)
+cptr_t world_slot(void)
 {
 	if (round_next == round_first + ROUND_SLOTS - 1) /* the last is spare_slot() */
 		panic("a round needs more slots");
 	return round_next++;
 }
 
-static cptr_t make(enum abi_object type, word_t bits)
+cptr_t world_object(enum abi_object type, word_t bits)
 {
-	cptr_t s = take_slot();
+	cptr_t s = world_slot();
 	must(sel4_untyped_retype(round_untyped, type, bits, root_node(), s, 1));
 	return s;
 }
 
-static cptr_t mint(cptr_t source, word_t data)
+cptr_t world_mint(cptr_t source, word_t data)
 {
-	cptr_t s = take_slot();
+	cptr_t s = world_slot();
 	must(sel4_cnode_mint(slot(s), slot(source), RIGHTS_ALL, data));
 	return s;
 }
@@ -129,13 +130,13 @@ static void map(cptr_t vspace, word_t vaddr, cptr_t frame, word_t rights)
 		if (err != ERR_FAILED_LOOKUP)
 			panic("map at 0x%lx: error %d", vaddr, err);
 		if (left == 39)
-			must(sel4_x86_pdpt_map(make(OBJ_X86_PDPT, 0), vspace, vaddr, 0));
+			must(sel4_x86_pdpt_map(world_object(OBJ_X86_PDPT, 0), vspace, vaddr, 0));
 		else if (left == 30)
-			must(sel4_x86_page_directory_map(make(OBJ_X86_PAGE_DIRECTORY, 0), vspace,
-			                                 vaddr, 0));
+			must(sel4_x86_page_directory_map(world_object(OBJ_X86_PAGE_DIRECTORY, 0),
+			                                 vspace, vaddr, 0));
 		else
-			must(sel4_x86_page_table_map(make(OBJ_X86_PAGE_TABLE, 0), vspace, vaddr,
-			                             0));
+			must(sel4_x86_page_table_map(world_object(OBJ_X86_PAGE_TABLE, 0), vspace,
+			                             vaddr, 0));
 	}
 }
 
@@ -157,7 +158,7 @@ static void map_pages(cptr_t vspace, const void *first, const void *end, word_t 
 
 static cptr_t make_vspace(unsigned int group)
 {
-	cptr_t vspace = make(OBJ_X86_PML4, 0);
+	cptr_t vspace = world_object(OBJ_X86_PML4, 0);
 	must(sel4_x86_asid_pool_assign(common.asid_pool, vspace));
 	map_pages(vspace, (void *)image_base(), edata, RIGHT_READ);
 	map_pages(vspace, &groups[group], &groups[group] + 1, RIGHTS_ALL);
@@ -177,7 +178,7 @@ static void put(unsigned int group, cptr_t node, word_t index, cptr_t source, un
 {
 	must(sel4_cnode_copy((struct sel4_slot){ node, index, PLAY_RADIX }, slot(source),
 	                     RIGHTS_ALL));
-	groups[group].group.kind[index] = (uint8_t)kind;
+	world_group(group)->kind[index] = (uint8_t)kind;
 }
 
 /* Straight from the untyped: the group's is the only capability. */
@@ -186,7 +187,7 @@ static void put_from(cptr_t untyped, unsigned int group, cptr_t node, word_t ind
 {
 	struct sel4_slot to = { INIT_CNODE, node, ABI_WORD_BITS };
 	must(sel4_untyped_retype(untyped, type, bits, to, index, 1));
-	groups[group].group.kind[index] = (uint8_t)type;
+	world_group(group)->kind[index] = (uint8_t)type;
 }
 
 static void put_new(unsigned int group, cptr_t node, word_t index, enum abi_object type,
@@ -195,33 +196,44 @@ static void put_new(unsigned int group, cptr_t node, word_t index, enum abi_obje
 	put_from(round_untyped, group, node, index, type, bits);
 }
 
-/* The threads of the group, and one of the next. */
+/* The threads of the group, and one of the next; not those that can be lost, which come later. */
 static void put_threads(unsigned int g, cptr_t node)
 {
-	struct group *group = &groups[g].group;
+	struct group *group = world_group(g);
 	word_t n = 0;
 	bool other = false;
 	for (unsigned int i = 0; i < THREADS; i++) {
 		const struct world_thread *t = &world_threads[i];
 		if (t->group == g)
 			group->thread[group->threads++] = t->fuzz;
-		else if (t->group == (g + 1) % GROUPS && !other)
-			other = true;
-		else
+		if (t->mortal || (t->group != g && (other || t->group != (g + 1) % GROUPS)))
 			continue;
+		other = t->group != g;
 		put(g, node, PLAY_TCBS + n, t->tcb, OBJ_TCB);
 		put(g, node, PLAY_CONTEXTS + n, t->context, OBJ_SCHED_CONTEXT);
 		n++;
 	}
 }
 
+static void put_servers(unsigned int g, cptr_t node)
+{
+	for (unsigned int i = 0; i < SERVERS; i++) {
+		put(g, node, PLAY_SERVER_ENDPOINTS + i,
+		    world_mint(common.server_endpoint[i], g + 1), OBJ_ENDPOINT);
+		if (g != SERVERS_GROUP)
+			continue;
+		put(g, node, PLAY_SERVER_REPLIES + i, common.server_reply[i], OBJ_REPLY);
+		put(g, node, PLAY_SERVER_TCBS + i, world_servers[i].tcb, OBJ_TCB);
+	}
+}
+
 static void fill_play(unsigned int g, cptr_t node, cptr_t vspace)
 {
-	struct group *group = &groups[g].group;
+	struct group *group = world_group(g);
 	memset(group, 0, sizeof *group);
 	memset(group->kind, KIND_EMPTY, sizeof group->kind);
 	put(g, node, PLAY_VSPACE, vspace, OBJ_X86_PML4);
-	put_new(g, node, PLAY_UNTYPED, OBJ_UNTYPED, 17);
+	put_new(g, node, PLAY_UNTYPED, OBJ_UNTYPED, 18);
 	put_new(g, node, PLAY_UNTYPED_SMALL, OBJ_UNTYPED, 14);
 	put_new(g, node, PLAY_UNTYPED_PAGE, OBJ_UNTYPED, 12);
 	if (g == 0)
@@ -229,11 +241,12 @@ static void fill_play(unsigned int g, cptr_t node, cptr_t vspace)
 	if (device_untyped && g == 0)
 		put_from(device_untyped, g, node, PLAY_DEVICE, OBJ_UNTYPED, DEVICE_BITS);
 	put_threads(g, node);
+	put_servers(g, node);
 	put(g, node, PLAY_ASID_POOL, common.asid_pool, KIND_ASID_POOL);
 	put(g, node, PLAY_ENDPOINT, common.endpoint, OBJ_ENDPOINT);
-	put(g, node, PLAY_ENDPOINT_BADGED, mint(common.endpoint, g + 1), OBJ_ENDPOINT);
+	put(g, node, PLAY_ENDPOINT_BADGED, world_mint(common.endpoint, g + 1), OBJ_ENDPOINT);
 	put(g, node, PLAY_NOTIFICATION, common.notification, OBJ_NOTIFICATION);
-	put(g, node, PLAY_NOTIFICATION_BADGED, mint(common.notification, (word_t)1 << g),
+	put(g, node, PLAY_NOTIFICATION_BADGED, world_mint(common.notification, (word_t)1 << g),
 	    OBJ_NOTIFICATION);
 	put_new(g, node, PLAY_REPLY, OBJ_REPLY, 0);
 	put_new(g, node, PLAY_REPLY_OTHER, OBJ_REPLY, 0);
@@ -246,16 +259,17 @@ static void fill_play(unsigned int g, cptr_t node, cptr_t vspace)
 }
 
 /* The CSpace root of a group: play, fixed and mid CNode. */
-static cptr_t make_cspace(unsigned int g, cptr_t vspace)
+static cptr_t make_cspace(unsigned int g, cptr_t play, cptr_t vspace)
 {
 	enum { BELOW_TOP = 10, ROOT_GUARD = ABI_WORD_BITS - TOP_RADIX - BELOW_TOP };
-	cptr_t play = make(OBJ_CNODE, PLAY_RADIX), mid = make(OBJ_CNODE, MID_RADIX);
-	cptr_t top = make(OBJ_CNODE, TOP_RADIX);
+	cptr_t mid = world_object(OBJ_CNODE, MID_RADIX);
+	cptr_t top = world_object(OBJ_CNODE, TOP_RADIX);
 	fill_play(g, play, vspace);
-	put(g, play, PLAY_SELF, mint(play, abi_cnode_guard(0, ABI_WORD_BITS - PLAY_RADIX)),
+	put(g, play, PLAY_SELF, world_mint(play, abi_cnode_guard(0, ABI_WORD_BITS - PLAY_RADIX)),
 	    OBJ_CNODE);
-	put(g, play, PLAY_MID, mint(mid, abi_cnode_guard(0, ABI_WORD_BITS - MID_RADIX)), OBJ_CNODE);
-	cptr_t leaf = take_slot();
+	put(g, play, PLAY_MID, world_mint(mid, abi_cnode_guard(0, ABI_WORD_BITS - MID_RADIX)),
+	    OBJ_CNODE);
+	cptr_t leaf = world_slot();
 	must(sel4_cnode_copy(slot(leaf), (struct sel4_slot){ play, PLAY_LEAF, PLAY_RADIX },
 	                     RIGHTS_ALL));
 	must(sel4_cnode_copy((struct sel4_slot){ mid, 0, MID_RADIX }, slot(leaf), RIGHTS_ALL));
@@ -268,103 +282,31 @@ static cptr_t make_cspace(unsigned int g, cptr_t vspace)
 	                     abi_cnode_guard(0, BELOW_TOP - FIXED_RADIX)));
 	at.index = MID_CPTR >> BELOW_TOP;
 	must(sel4_cnode_copy(at, slot(mid), RIGHTS_ALL));
-	return mint(top, abi_cnode_guard(0, ROOT_GUARD));
-}
-
-static void make_threads(void)
-{
-	unsigned int i = 0;
-	for (unsigned int g = 0; g < GROUPS; g++)
-		for (word_t n = 0; n < group_threads[g]; n++, i++) {
-			struct world_thread *t = &world_threads[i];
-			t->fuzz = &fuzz_memory[i].fuzz;
-			t->group = g;
-			t->tcb = make(OBJ_TCB, 0);
-			t->context = make(OBJ_SCHED_CONTEXT, 8);
-			t->buffer = image_frame(&fuzz_memory[i].buffer);
-		}
-}
-
-/* The counts are kept. */
-void world_reset_memory(unsigned int thread)
-{
-	struct fuzz_memory *m = &fuzz_memory[thread];
-	struct fuzz *f = &m->fuzz;
-	f->block = (struct rt_thread){ .self = f, .ipc_buffer = &m->buffer };
-	f->stack = (word_t)m->stack + sizeof m->stack - 64;
-	f->tag = 0x1111111111111111ull * (thread + 1);
-	f->magic = FUZZ_MAGIC;
-	f->random = random_word(&controller_random);
-	f->group = &groups[world_threads[thread].group].group;
-	f->freehold = kernel_freehold;
-}
-
-bool world_restart(unsigned int thread)
-{
-	struct fuzz *f = &fuzz_memory[thread].fuzz;
-	struct abi_user_context context = { .rip = (word_t)fuzz_entry, .fs_base = (word_t)f };
-	return sel4_tcb_write_registers(world_threads[thread].tcb, SEL4_WRITE_RESUME,
-	                                ABI_CONTEXT_WORDS, &context) == ERR_NONE;
-}
-
-/* Budgets of all kinds, mostly ample: a thread that waits for budget tries nothing. */
-static void configure_context(cptr_t context)
-{
-	word_t *r = &controller_random, budget = 10000, period = 10000;
-	if (random_one_in(r, 3)) {
-		budget = 1000 + random_below(r, 5000);
-		period = budget + random_below(r, 5000);
-	}
-	must(sel4_sched_control_configure_flags(env_sched_control, context, budget, period,
-	                                        random_below(r, 8), 0, random_below(r, 2)));
-}
-
-void world_revive(unsigned int thread)
-{
-	const struct world_thread *t = &world_threads[thread];
-	word_t flags, *r = &controller_random;
-	must(sel4_tcb_suspend(t->tcb));
-	/* Whatever it was bound to, and whoever had its context. */
-	(void)sel4_tcb_unbind_notification(t->tcb);
-	(void)sel4_sched_context_unbind(t->context);
-	must(sel4_tcb_set_sched_params(t->tcb, INIT_TCB, PRIORITY_MAX, 2, 0, t->faults));
-	configure_context(t->context);
-	must(sel4_tcb_configure(t->tcb, t->cspace, 0, t->vspace, 0,
-	                        (word_t)&fuzz_memory[thread].buffer, t->buffer));
-	must(sel4_tcb_set_sched_params(t->tcb, INIT_TCB, PRIORITY_MAX,
-	                               2 + random_below(r, PRIORITY_MAX - 1), t->context,
-	                               t->faults));
-	must(sel4_tcb_set_timeout_endpoint(t->tcb, random_one_in(r, 2) ? t->faults : 0));
-	must(sel4_tcb_set_flags(t->tcb, ~(word_t)0, 0, &flags));
-	world_reset_memory(thread);
-	if (!world_restart(thread))
-		panic("thread %u cannot be started", thread);
+	return world_mint(top, abi_cnode_guard(0, ROOT_GUARD));
 }
 
 void world_make(void)
 {
 	round_next = round_first;
 	hidden_next = 0;
-	hidden_node = make(OBJ_CNODE, HIDDEN_RADIX);
-	common.endpoint = make(OBJ_ENDPOINT, 0);
-	common.notification = make(OBJ_NOTIFICATION, 0);
-	common.asid_pool = take_slot();
-	must(sel4_x86_asid_control_make_pool(INIT_ASID_CONTROL, make(OBJ_UNTYPED, 12),
+	hidden_node = world_object(OBJ_CNODE, HIDDEN_RADIX);
+	common.endpoint = world_object(OBJ_ENDPOINT, 0);
+	common.notification = world_object(OBJ_NOTIFICATION, 0);
+	common.asid_pool = world_slot();
+	must(sel4_x86_asid_control_make_pool(INIT_ASID_CONTROL, world_object(OBJ_UNTYPED, 12),
 	                                     slot(common.asid_pool)));
-	make_threads();
+	for (unsigned int i = 0; i < SERVERS; i++) {
+		common.server_endpoint[i] = world_object(OBJ_ENDPOINT, 0);
+		common.server_reply[i] = world_object(OBJ_REPLY, 0);
+	}
+	actors_make();
 	for (unsigned int g = 0; g < GROUPS; g++) {
-		cptr_t vspace = make_vspace(g);
-		cptr_t cspace = make_cspace(g, vspace);
-		for (unsigned int i = 0; i < THREADS; i++)
-			if (world_threads[i].group == g) {
-				world_threads[i].vspace = vspace;
-				world_threads[i].cspace = cspace;
-			}
+		struct space space = { .play = world_object(OBJ_CNODE, PLAY_RADIX) };
+		space.vspace = make_vspace(g);
+		space.cspace = make_cspace(g, space.play, space.vspace);
+		actors_enter(g, space);
 	}
-	for (unsigned int i = 0; i < THREADS; i++) {
-		memset(&fuzz_memory[i], 0, sizeof fuzz_memory[i]);
-		world_revive(i);
-	}
+	actors_start();
 }
 
 void world_destroy(void)

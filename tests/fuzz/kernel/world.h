@@ -9,25 +9,20 @@
 #include <test/env.h>
 #include "fuzz.h"
 
-struct world_thread {
-	struct fuzz *fuzz;
-	cptr_t tcb, context, cspace, vspace, buffer, faults;
-	word_t group;
-};
-
-extern struct world_thread world_threads[THREADS];
-extern cptr_t world_faults; /* fault endpoint; badge: number of the thread + 1 */
+extern cptr_t world_faults;  /* fault endpoint; badge: number of the thread or server + 1 */
+extern cptr_t round_untyped; /* the memory of a round */
+extern bool kernel_freehold;
 
 /* Once: takes the fixed capabilities, and all ports away from everybody. */
 void world_init(word_t seed, bool freehold);
 void world_make(void);
 void world_destroy(void);
-/* Stops the thread and starts it anew, whatever was done to it. */
-void world_revive(unsigned int thread);
-/* Only its registers. False: that did not work. */
-bool world_restart(unsigned int thread);
-/* What a fuzz thread finds in its memory when it starts. */
-void world_reset_memory(unsigned int thread);
+
+struct group *world_group(unsigned int group);
+/* For what is made with a round: an empty slot of the root CNode, an object, a copy. */
+cptr_t world_slot(void);
+cptr_t world_object(enum abi_object type, word_t bits);
+cptr_t world_mint(cptr_t source, word_t data);
 
 /* Panics with the call's text: the controller's own calls never fail. */
 #define must(call)                                                                                 \
