@@ -53,6 +53,14 @@ bool proto_dispatch(const struct proto_interface *interface, const void *ops, vo
 	return true;
 }
 
+void proto_answer(struct proto_request *request, err_t error, unsigned int caps_out)
+{
+	assert(request->state == PROTO_PARKED && error != E_PENDING);
+	assert(error != E_OK || (request->cap_out != 0) == caps_out);
+	request->state = PROTO_ANSWERED;
+	request->error = error;
+}
+
 err_t proto_event_dispatch(const struct proto_interface *interface, const void *ops, void *client,
                            const uint64_t *record, unsigned int length)
 {

@@ -190,23 +190,38 @@ static struct sel4_msg fake_call(cptr_t dest, struct sel4_msg m)
 
 /* ---- the client ----------------------------------------------------------------------------- */
 
+static err_t say(uint8_t level, const char *line, uint16_t count)
+{
+	struct test_say_in in = { .level = level, .line_count = count };
+	memcpy(in.line, line, count < sizeof(in.line) ? count : sizeof(in.line));
+	return test_say(9, &in);
+}
+
+static err_t add(uint64_t a, uint64_t b, struct test_add_out *out)
+{
+	return test_add(9, &(struct test_add_in){ a, b }, out);
+}
+
 static void check_calls(void)
 {
-	uint64_t sum = 5;
+	struct test_add_out add_out;
 	CHECK(test_ping(9) == E_OK);
-	CHECK(test_add(9, 2, 3, &sum) == E_OK && sum == 5);
-	CHECK(test_add(9, UINT64_MAX, 3, &sum) == E_RANGE && sum == 5);
-	CHECK(test_add(9, 13, 3, &sum) == E_PROTOCOL); /* an error that was not declared */
-	CHECK(test_say(9, TEST_LEVEL_HIGH, "hello", 5) == E_OK);
-	CHECK(test_say(9, TEST_LEVEL_HIGH, "hellO", 5) == E_TOOBIG);
-	CHECK(test_say(9, 6, "hello", 5) == E_INVAL);
-	CHECK(test_say(9, TEST_LEVEL_HIGH, "", 0) == E_INVAL);
+	CHECK(add(2, 3, &add_out) == E_OK && add_out.sum == 5);
+	CHECK(add(UINT64_MAX, 3, &add_out) == E_RANGE && add_out.sum == 5);
+	CHECK(add(13, 3, &add_out) == E_PROTOCOL); /* an error that was not declared */
+	CHECK(say(TEST_LEVEL_HIGH, "hello", 5) == E_OK);
+	CHECK(say(TEST_LEVEL_HIGH, "hellO", 5) == E_TOOBIG);
+	CHECK(say(6, "hello", 5) == E_INVAL);
+	CHECK(say(TEST_LEVEL_HIGH, "", 0) == E_INVAL);
 	unsigned int before = fake.calls;
-	CHECK(test_say(9, TEST_LEVEL_HIGH, "much too much", 41) == E_INVAL && fake.calls == before);
-	CHECK(test_place(9, 4096, 0) == E_UNSUPPORTED); /* no handler */
+	CHECK(say(TEST_LEVEL_HIGH, "a line of more than the forty characters", 41) == E_INVAL);
+	CHECK(fake.calls == before);
+	/* No handler. */
+	CHECK(test_place(9, &(struct test_place_in){ 4096, 1 }) == E_UNSUPPORTED);
 	struct test_numbers_out numbers;
 	for (uint32_t n = 0; n <= 8; n++) {
-		CHECK(test_numbers(9, n, &numbers) == E_OK && numbers.numbers_count == n);
+		CHECK(test_numbers(9, &(struct test_numbers_in){ .from = n }, &numbers) == E_OK);
+		CHECK(numbers.numbers_count == n);
 		CHECK(n == 0 || numbers.numbers[n - 1] == (n - 1) * (n - 1));
 	}
 	struct test_shapes_in shapes = { .first = { .x = 1, .y = 12, .z = 3 } };
@@ -224,31 +239,34 @@ static void check_calls(void)
 
 static void check_caps(void)
 {
-	uint32_t count = 0;
+	const struct test_caps_in in = { .which = 8 };
+	struct test_caps_out out = { 0 };
 	struct sel4_slot slot = { 3, 44, 64 };
-	CHECK(test_caps(9, 101, 5, 103, 8, slot, &count) == E_OK && count == 8);
+	CHECK(test_caps(9, 101, 5, 103, &in, slot, &out) == E_OK && out.count == 8);
 	CHECK(fake.receive_root == 3 && fake.receive_index == 44);
 	CHECK(fake.buffer.receive_cnode == 0);
-	CHECK(test_caps(9, 5, 5, 103, 8, slot, &count) == E_INVAL);   /* not an object */
-	CHECK(test_caps(9, 103, 5, 103, 8, slot, &count) == E_INVAL); /* another kind */
-	CHECK(test_caps(9, 101, 102, 103, 8, slot, &count) == E_INVAL);
-	uint64_t token;
-	CHECK(test_wait(9, 50, slot, &token) == E_OK && token == 50);
+	CHECK(test_caps(9, 5, 5, 103, &in, slot, &out) == E_INVAL);   /* not an object */
+	CHECK(test_caps(9, 103, 5, 103, &in, slot, &out) == E_INVAL); /* another kind */
+	CHECK(test_caps(9, 101, 102, 103, &in, slot, &out) == E_INVAL);
+	struct test_wait_in time = { .milliseconds = 50 };
+	struct test_wait_out token;
+	CHECK(test_wait(9, &time, slot, &token) == E_OK && token.token == 50);
 	fake.park = true;
-	CHECK(test_wait(9, 50, slot, &token) == E_OK && token == 99);
-	CHECK(test_wait(9, 0, slot, &token) == E_INVAL);
+	CHECK(test_wait(9, &time, slot, &token) == E_OK && token.token == 99);
+	time.milliseconds = 0;
+	CHECK(test_wait(9, &time, slot, &token) == E_INVAL);
 	fake.park = false;
 }
 
 /* A reply that is not what the interface says. */
 static err_t lied_add(uint64_t label, int caps, unsigned int length)
 {
-	uint64_t sum;
+	struct test_add_out out;
 	fake.lie = true;
 	fake.label = label;
 	fake.caps = caps;
 	fake.length = length;
-	err_t err = test_add(9, 1, 1, &sum);
+	err_t err = add(1, 1, &out);
 	fake.lie = false;
 	return err;
 }
@@ -265,14 +283,15 @@ static void check_bad_replies(void)
 	CHECK(lied_add(0, 1, 1) == E_PROTOCOL);
 	for (unsigned int length = 0; length <= PROTO_WORDS_MAX; length++)
 		CHECK((lied_add(0, 0, length) == E_OK) == (length == 1));
+	const struct test_numbers_in in = { .from = 1 };
 	struct test_numbers_out numbers;
 	fake.lie = true;
 	fake.label = 0;
 	fake.length = 5;
 	fake.words[0] = 9;
-	CHECK(test_numbers(9, 1, &numbers) == E_PROTOCOL);
+	CHECK(test_numbers(9, &in, &numbers) == E_PROTOCOL);
 	fake.words[0] = 8;
-	CHECK(test_numbers(9, 1, &numbers) == E_OK && numbers.numbers_count == 8);
+	CHECK(test_numbers(9, &in, &numbers) == E_OK && numbers.numbers_count == 8);
 	memset(fake.words, 0, sizeof(fake.words));
 	fake.lie = false;
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <lib/assert.h>
 #include <lib/err.h>
 #include <lib/range.h>
 
@@ -169,6 +170,74 @@ static inline bool proto_bulk_ok(const struct proto_bulk *bulk, uint64_t low, ui
 	       range_ok(bulk->offset, bulk->length, UINT64_MAX);
 }
 
+/*
+ * A message's encoder, which returns its length in words, and its decoder; each interface has an
+ * x_check() for the values. Of a message that varies, tail is the last field, up to most elements,
+ * and least the fewest words; its bytes beyond the tail must be zero.
+ */
+#define PROTO_CODEC_FIXED(message)                                                                 \
+	static inline unsigned int message##_encode(uint64_t *words, const struct message *from)   \
+	{                                                                                          \
+		__builtin_memcpy(words, from, sizeof(*from));                                      \
+		return sizeof(*from) / sizeof(*words);                                             \
+	}                                                                                          \
+	static inline err_t message##_decode(struct message *to, const uint64_t *words,            \
+	                                     unsigned int length)                                  \
+	{                                                                                          \
+		if (length != sizeof(*to) / sizeof(*words))                                        \
+			return E_PROTOCOL;                                                         \
+		__builtin_memcpy(to, words, sizeof(*to));                                          \
+		return message##_check(to);                                                        \
+	}
+#define PROTO_CODEC_VARYING(message, tail, most, least)                                            \
+	static inline size_t message##_size(const struct message *v)                               \
+	{                                                                                          \
+		return offsetof(struct message, tail) + v->tail##_count * sizeof(*v->tail);        \
+	}                                                                                          \
+	static inline unsigned int message##_encode(uint64_t *words, const struct message *from)   \
+	{                                                                                          \
+		assert(from->tail##_count <= (most));                                              \
+		size_t size = message##_size(from), length = (size + 7) / 8;                       \
+		words[length - 1] = 0;                                                             \
+		__builtin_memcpy(words, from, size);                                               \
+		return (unsigned int)length;                                                       \
+	}                                                                                          \
+	static inline err_t message##_decode(struct message *to, const uint64_t *words,            \
+	                                     unsigned int length)                                  \
+	{                                                                                          \
+		if (length < (least) || length > sizeof(*to) / sizeof(*words))                     \
+			return E_PROTOCOL;                                                         \
+		__builtin_memcpy(to, words, length * sizeof(*words));                              \
+		size_t size = message##_size(to);                                                  \
+		if (length != (size + 7) / 8 ||                                                    \
+		    !proto_zero((const char *)words + size, length * sizeof(*words) - size))       \
+			return E_PROTOCOL;                                                         \
+		return message##_check(to);                                                        \
+	}
+
+/* An event's decoder and dispatch, with a body and without. */
+#define PROTO_SERVE_EVENT(interface, event)                                                        \
+	static err_t serve_##event(const void *ops, void *client, const uint64_t *body,            \
+	                           unsigned int length)                                            \
+	{                                                                                          \
+		const struct interface##_event_ops *handlers = ops;                                \
+		struct interface##_##event##_event it;                                             \
+		err_t err = interface##_##event##_event_decode(&it, body, length);                 \
+		if (err == E_OK && handlers->event)                                                \
+			handlers->event(client, &it);                                              \
+		return err;                                                                        \
+	}
+#define PROTO_SERVE_SIGNAL(interface, event)                                                       \
+	static err_t serve_##event(const void *ops, void *client, const uint64_t *body,            \
+	                           unsigned int length)                                            \
+	{                                                                                          \
+		const struct interface##_event_ops *handlers = ops;                                \
+		(void)body;                                                                        \
+		if (length == 0 && handlers->event)                                                \
+			handlers->event(client);                                                   \
+		return length == 0 ? E_OK : E_PROTOCOL;                                            \
+	}
+
 /* What is wrong with a request whose body was not looked at yet; E_OK if it may be decoded. */
 err_t proto_check(const struct proto_interface *interface, const struct proto_request *request);
 
@@ -178,6 +247,9 @@ err_t proto_check(const struct proto_interface *interface, const struct proto_re
  */
 [[nodiscard]] bool proto_dispatch(const struct proto_interface *interface, const void *ops,
                                   void *server, struct proto_request *request);
+
+/* For the generated x_answer(): ends the wait of a request that was PARKED. */
+void proto_answer(struct proto_request *request, err_t error, unsigned int caps_out);
 
 /* The label of an answered request's reply. */
 static inline uint64_t proto_reply_label(const struct proto_request *request)
