@@ -45,4 +45,9 @@ mutant_backwards:
 	popq	%r15
 	popq	%rbx
 	ret
+
+	.globl	mutant_ud2
+mutant_ud2:
+	ud2
+	jmp	mutant_ud2
 	.section .note.GNU-stack, "", @progbits

@@ -12,7 +12,7 @@ struct table_call {
 };
 _Static_assert(sizeof(struct table_call) == 64, "mutants.S");
 
-extern const char mutant_calls[], mutant_fpu_calls[];
+extern const char mutant_calls[], mutant_fpu_calls[], mutant_ud2[];
 word_t mutant_backwards(cptr_t cap, word_t info, word_t mr0, word_t mr1);
 
 static struct table_call wait_at(cptr_t cap)
@@ -283,6 +283,206 @@ TEST(mutants_fault_is_forgotten_by_a_restart)
 	CHECK_EQ(sel4_recv(ep, reply_new()).info, abi_msginfo(9, 0, 0, 1));
 }
 
+/* ---- Messages the short way ---- */
+
+struct long_call {
+	cptr_t ep;
+	word_t length;
+};
+
+static word_t call_long(word_t arg)
+{
+	const struct long_call *c = (const struct long_call *)arg;
+	for (unsigned int i = 0; i < ABI_MSG_MAX; i++)
+		sel4_set_word(i, 0x1000 + i);
+	sel4_ipc_buffer()->user_data = 0xbad;
+	(void)sel4_call(c->ep, (struct sel4_msg){ .info = abi_msginfo(6, 0, 0, c->length) });
+	return 0;
+}
+
+/* A receiver waits with this right to its buffer; what came in is in job, and in the buffer. */
+static const struct abi_ipc_buffer *receive_long(struct job *job, word_t rights, word_t length)
+{
+	static struct long_call c;
+	cptr_t frame;
+	const struct abi_ipc_buffer *buffer = page_new(&frame);
+	*job = (struct job){ .nr = SYS_RECV, .cap = endpoint_new(), .r12 = reply_new() };
+	struct thread *t = thread_new(&(struct thread_options){ 0 });
+	CHECK_OK(sel4_tcb_set_ipc_buffer(t->tcb, (word_t)buffer, cap_copy(frame, rights)));
+	thread_start(t, job_run, (word_t)job);
+	settle();
+	c = (struct long_call){ job->cap, length };
+	thread_run(call_long, (word_t)&c);
+	settle();
+	CHECK(job->done);
+	return buffer;
+}
+
+TEST(mutants_call_to_a_receiver_with_a_read_only_buffer)
+{
+	struct job job;
+	const struct abi_ipc_buffer *buffer = receive_long(&job, RIGHT_READ, 6);
+	CHECK_EQ(job.out.info, abi_msginfo(6, 0, 0, ABI_MSG_REGS));
+	for (unsigned int i = 0; i < 8; i++)
+		CHECK_EQ(buffer->msg[i], 0);
+}
+
+TEST(mutants_call_longer_than_a_buffer)
+{
+	struct job job;
+	const struct abi_ipc_buffer *buffer = receive_long(&job, RIGHTS_ALL, 127);
+	CHECK_EQ(job.out.info, abi_msginfo(6, 0, 0, ABI_MSG_MAX));
+	CHECK_EQ(buffer->msg[ABI_MSG_MAX - 1], 0x1000 + ABI_MSG_MAX - 1);
+	CHECK_EQ(buffer->user_data, 0);
+}
+
+/* The first of two receivers was called; the second one leaves; then nobody waits. */
+TEST(mutants_second_receiver_leaves_after_the_first_was_called)
+{
+	cptr_t ep = endpoint_new();
+	struct job first = { .nr = SYS_RECV, .cap = ep, .r12 = reply_new() };
+	struct job second = { .nr = SYS_RECV, .cap = ep, .r12 = reply_new() };
+	struct job caller = { .nr = SYS_CALL, .cap = ep };
+	job_start(&first, NULL);
+	settle();
+	job_start(&second, NULL);
+	settle();
+	job_start(&caller, NULL);
+	settle();
+	CHECK(first.done);
+	CHECK(!second.done);
+	CHECK_OK(sel4_tcb_suspend(second.thread->tcb));
+	sel4_nb_send(ep, (struct sel4_msg){ 0 });
+	settle();
+	CHECK(!second.done);
+}
+
+/* There is a signal, but the capability may not take it. */
+TEST(mutants_wait_without_read_where_a_signal_is)
+{
+	static const enum abi_syscall calls[] = { SYS_WAIT, SYS_NB_WAIT };
+	cptr_t ntfn = notification_new(), faults = endpoint_new(), reply = reply_new();
+	cptr_t cap = cap_mint(ntfn, RIGHT_WRITE, 1);
+	sel4_signal(cap);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct job job = { .nr = calls[i], .cap = cap };
+		job_start(&job, &(struct thread_options){ .fault_ep = faults });
+		struct sel4_msg m = sel4_recv(faults, reply);
+		CHECK_EQ(abi_msginfo_label(m.info), FAULT_CAP);
+		CHECK_EQ(m.mr[1], cap);
+	}
+	CHECK_EQ(sel4_nb_wait(ntfn).badge, 1);
+}
+
+static struct {
+	cptr_t faults, reply, sc, gate;
+	volatile word_t count;
+	word_t us;
+} shared;
+
+static word_t refuse_faults(word_t arg)
+{
+	struct sel4_msg m = sel4_recv(shared.faults, shared.reply);
+	for (;;) {
+		shared.count += abi_msginfo_label(m.info) == FAULT_USER_EXCEPTION;
+		m = sel4_reply_recv(shared.faults,
+		                    (struct sel4_msg){ .info = abi_msginfo(1, 0, 0, 0) },
+		                    shared.reply);
+	}
+	return arg;
+}
+
+/* The answer to an exception by ReplyRecv has a label: the thread does not run again. */
+TEST(mutants_fault_is_refused_by_reply_recv)
+{
+	shared.faults = endpoint_new();
+	shared.reply = reply_new();
+	shared.count = 0;
+	thread_run(refuse_faults, 0);
+	settle();
+	struct thread *t = thread_new(&(struct thread_options){ .fault_ep = shared.faults });
+	struct abi_user_context start = { .rip = (word_t)mutant_ud2 };
+	thread_start_at(t, &start);
+	settle();
+	CHECK_EQ(shared.count, 1);
+}
+
+TEST(mutants_tls_base_is_canonical)
+{
+	if (!kernel_is_freehold())
+		SKIP("what seL4 does is its own business");
+	static struct table_call calls[2];
+	struct thread *t = thread_new(&(struct thread_options){ 0 });
+	calls[0] = (struct table_call){ .cap = 1ull << 63, .nr = (word_t)SYS_SET_TLS_BASE };
+	calls[1] = wait_at(notification_new());
+	table_start(t->tcb, mutant_calls, calls);
+	settle();
+	CHECK_EQ(thread_registers(t).fs_base, 0);
+}
+
+/* ---- Time the short way ---- */
+
+static word_t yield_to(word_t arg)
+{
+	CHECK_OK(sel4_sched_context_yield_to(shared.sc, &shared.us));
+	return arg;
+}
+
+static word_t spin_and_wait(word_t us)
+{
+	(void)sel4_wait(shared.gate);
+	spin_us(us);
+	(void)sel4_wait(shared.gate);
+	return 0;
+}
+
+/* Whom a thread yielded to waits: the yielder goes on and gets its answer. */
+TEST(mutants_yield_to_one_that_waits)
+{
+	shared.gate = notification_new();
+	shared.us = 0;
+	struct thread *t = thread_run(spin_and_wait, 3000);
+	settle();
+	shared.sc = t->sched_context;
+	struct thread *yielder = thread_new(&(struct thread_options){ 0 });
+	word_t before;
+	CHECK_OK(sel4_sched_context_consumed(shared.sc, &before));
+	/* First the yielder, then the other one, at the same priority. */
+	thread_start(yielder, yield_to, 0);
+	sel4_signal(shared.gate);
+	thread_join(yielder);
+	CHECK_LT(2500, shared.us);
+}
+
+static word_t spin_and_call(word_t us)
+{
+	spin_us(us);
+	(void)sel4_call(shared.faults, (struct sel4_msg){ 0 });
+	return 0;
+}
+
+static word_t receive_for_ever(word_t arg)
+{
+	(void)sel4_recv(shared.faults, shared.reply);
+	(void)sel4_wait(shared.gate);
+	return arg;
+}
+
+/* What a thread used before it called an active server. */
+TEST(mutants_consumed_before_a_call)
+{
+	shared.faults = endpoint_new();
+	shared.reply = reply_new();
+	shared.gate = notification_new();
+	thread_run(receive_for_ever, 0);
+	settle();
+	struct thread *t = thread_run(spin_and_call, 3000);
+	settle();
+	word_t us;
+	CHECK_OK(sel4_sched_context_consumed(t->sched_context, &us));
+	CHECK_LT(2500, us);
+}
+
 /* ---- Stacks of calls ---- */
 
 /* A passive server that takes one call, and makes one to the next or waits for ever. */
@@ -406,6 +606,203 @@ _Noreturn static word_t count_for_ever(word_t arg)
 	(void)arg;
 	for (;;)
 		count++;
+}
+
+/* A context's share of the processor, in thousandths, while its thread never waits. */
+static word_t share_of(cptr_t sc)
+{
+	word_t us, start = now_us();
+	CHECK_OK(sel4_sched_context_consumed(sc, &us));
+	sleep_us(300000);
+	CHECK_OK(sel4_sched_context_consumed(sc, &us));
+	return us * 1000 / (now_us() - start);
+}
+
+static void set_budget(cptr_t sc, word_t budget_us, word_t period_us, word_t refills)
+{
+	CHECK_OK(sel4_sched_control_configure_flags(env_sched_control, sc, budget_us, period_us,
+	                                            refills, 0, 0));
+}
+
+static struct thread *start_with_context(cptr_t sc)
+{
+	struct thread *t = thread_new(&(struct thread_options){ .passive = true });
+	CHECK_OK(sel4_sched_context_bind(sc, t->tcb));
+	thread_start(t, count_for_ever, 0);
+	return t;
+}
+
+/* It interrupts threads of lower priority often, so that their refills are split. */
+static struct thread *start_interrupting(void)
+{
+	struct thread *t = thread_new(
+	        &(struct thread_options){ .priority = 120, .budget_us = 100, .period_us = 1300 });
+	thread_start(t, count_for_ever, 0);
+	return t;
+}
+
+static bool budget_whole(void)
+{
+	cptr_t sc = sched_context_new_sized(8, 4000, 40000, 0);
+	struct thread *t = start_with_context(sc);
+	word_t share = share_of(sc);
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	return share > 50 && share < 150;
+}
+
+static bool budget_split(void)
+{
+	cptr_t sc = sched_context_new_sized(8, 4000, 40000, 0);
+	set_budget(sc, 4000, 40000, 4);
+	struct thread *t = start_with_context(sc), *other = start_interrupting();
+	word_t share = share_of(sc);
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	CHECK_OK(sel4_tcb_suspend(other->tcb));
+	return share > 50 && share < 150;
+}
+
+static bool budget_raised(void)
+{
+	cptr_t sc = sched_context_new_sized(8, 4000, 40000, 0);
+	struct thread *t = start_with_context(sc);
+	sleep_us(50000);
+	set_budget(sc, 5000, 40000, 0);
+	sleep_us(50000);
+	word_t share = share_of(sc);
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	return share > 60 && share < 175;
+}
+
+static bool budget_lowered(void)
+{
+	cptr_t sc = sched_context_new_sized(8, 20000, 40000, 0);
+	struct thread *t = start_with_context(sc);
+	sleep_us(50000);
+	set_budget(sc, 4000, 40000, 0);
+	sleep_us(50000);
+	word_t share = share_of(sc);
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	return share > 50 && share < 150;
+}
+
+TEST(mutants_share_of_a_whole_budget)
+{
+	CHECK(any_attempt(budget_whole));
+}
+
+TEST(mutants_share_of_a_split_budget)
+{
+	CHECK(any_attempt(budget_split));
+}
+
+TEST(mutants_share_of_a_raised_budget)
+{
+	CHECK(any_attempt(budget_raised));
+}
+
+TEST(mutants_share_of_a_lowered_budget)
+{
+	CHECK(any_attempt(budget_lowered));
+}
+
+/* The smallest context keeps no more refills than it has room for: behind it is another object. */
+TEST(mutants_refills_stay_in_their_context)
+{
+	cptr_t untyped = untyped_new(8), sc = slot_new(), ntfn = slot_new();
+	CHECK_OK(sel4_untyped_retype(untyped, OBJ_SCHED_CONTEXT, 7, root_node(), sc, 1));
+	CHECK_OK(sel4_untyped_retype(untyped, OBJ_NOTIFICATION, 0, root_node(), ntfn, 1));
+	sel4_signal(cap_mint(ntfn, RIGHT_WRITE, ~(word_t)0));
+	set_budget(sc, 4000, 40000, 0);
+	struct thread *t = start_with_context(sc), *other = start_interrupting();
+	sleep_us(200000);
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	CHECK_OK(sel4_tcb_suspend(other->tcb));
+	CHECK_EQ(sel4_nb_wait(ntfn).badge, ~(word_t)0);
+}
+
+static word_t call_often(word_t us)
+{
+	for (;;) {
+		spin_us(us);
+		(void)sel4_call(shared.faults, (struct sel4_msg){ 0 });
+		shared.count++;
+	}
+	return 0;
+}
+
+static word_t answer_for_ever(word_t arg)
+{
+	(void)sel4_recv(shared.faults, shared.reply);
+	for (;;)
+		(void)sel4_reply_recv(shared.faults, (struct sel4_msg){ 0 }, shared.reply);
+	return arg;
+}
+
+/* Calls to an active server do not stretch a budget. */
+static bool budget_with_calls(void)
+{
+	shared.faults = endpoint_new();
+	shared.reply = reply_new();
+	shared.count = 0;
+	struct thread *server = thread_run(answer_for_ever, 0);
+	settle();
+	struct thread *t =
+	        thread_new(&(struct thread_options){ .budget_us = 4000, .period_us = 40000 });
+	thread_start(t, call_often, 300);
+	word_t start = now_us();
+	sleep_us(300000);
+	word_t periods = (now_us() - start) / 40000 + 1;
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	CHECK_OK(sel4_tcb_suspend(server->tcb));
+	return shared.count > periods * 3 && shared.count < periods * 20;
+}
+
+TEST(mutants_budget_with_calls)
+{
+	CHECK(any_attempt(budget_with_calls));
+}
+
+static volatile word_t turn_us;
+
+static word_t take_turn(word_t arg)
+{
+	(void)sel4_wait(shared.gate);
+	turn_us = now_us();
+	return arg;
+}
+
+static word_t serve_long(word_t arg)
+{
+	(void)sel4_recv(shared.faults, shared.reply);
+	sel4_signal(shared.gate);
+	shared.us = now_us();
+	spin_us(30000);
+	return arg;
+}
+
+/* A called server has a short slice of its own: it ends in time. */
+static bool called_slice_ends(void)
+{
+	struct thread_options server = { .priority = 110, .budget_us = 1000 };
+	struct thread_options client = { .budget_us = 20000 };
+	shared.faults = endpoint_new();
+	shared.reply = reply_new();
+	shared.gate = notification_new();
+	struct thread *s = thread_new(&server), *peer = thread_new(&server);
+	struct thread *c = thread_new(&client);
+	thread_start(s, serve_long, 0);
+	thread_start(peer, take_turn, 0);
+	settle();
+	thread_start(c, spin_and_call, 100);
+	thread_join(peer);
+	CHECK_OK(sel4_tcb_suspend(s->tcb));
+	CHECK_OK(sel4_tcb_suspend(c->tcb));
+	return turn_us - shared.us < 5000;
+}
+
+TEST(mutants_slice_of_a_called_server_ends)
+{
+	CHECK(any_attempt(called_slice_ends));
 }
 
 /*
