@@ -73,13 +73,17 @@ void print(const char *format, ...)
 	va_end(args);
 }
 
+void (*panic_hook)(void);
+
 _Noreturn void panic(const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	print("\nBail out! ");
+	print(panic_hook ? "# " : "\nBail out! ");
 	print_args(format, args);
 	print("\n");
 	va_end(args);
+	if (panic_hook)
+		panic_hook();
 	machine_exit(false);
 }

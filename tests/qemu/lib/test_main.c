@@ -132,12 +132,22 @@ void test_fail_elsewhere(const char *why)
 	leave_from_helper();
 }
 
+/* The library panicked: within a test, that fails it; once only, for failing takes calls, too. */
+static void fail_by_panic(void)
+{
+	panic_hook = NULL;
+	if (run.outcome == RUNNING)
+		test_fail("lib", 0, "the library gave up");
+	print("\nBail out! panic outside of a test\n");
+}
+
 /* Not inlined: __builtin_longjmp must leave another function than the one it enters. */
 __attribute__((noinline)) static void run_test(const struct test *test)
 {
 	run.test = test;
 	run.number++;
 	run.outcome = RUNNING;
+	panic_hook = fail_by_panic;
 	env_mark();
 	if (!__builtin_setjmp(run.jump)) {
 		test->run();

@@ -18,4 +18,7 @@ __attribute__((format(printf, 1, 0))) void print_args(const char *format, va_lis
 
 /* QEMU ends with status 33 (0x10 written: ok) or 35 (0x11: not ok). */
 _Noreturn void machine_exit(bool ok);
+/* The library cannot do what it was asked for. Ends the machine, or what panic_hook ends. */
 _Noreturn __attribute__((format(printf, 1, 2))) void panic(const char *format, ...);
+/* If set, called by panic after its message; the runner's ends the running test only. */
+extern void (*panic_hook)(void);
