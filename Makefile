@@ -123,5 +123,6 @@ help:
 #:   CALLS=n SEED=n      so many, other ones
 #: make fuzz-proto       random messages against every decoder; FUZZ_RUNS of them (1000000)
 #: make docs             build/docs/: the reference of the interfaces
+#: make fuzz-lib         libFuzzer on lib's readers; FUZZ_LIB_RUNS of each (1000000)
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.

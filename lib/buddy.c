@@ -190,7 +190,9 @@ err_t buddy_add(struct buddy *buddy, uint64_t address, uint64_t bytes)
 
 /* -- checking ---------------------------------------------------------------------------------- */
 
-/* Block i of an order, known as free or as taken, is in no other block; a free buddy would merge. */
+/*
+ * Block i of an order, known as free or as taken, is in no other block; a free buddy would merge.
+ */
 static bool block_valid(const struct buddy *buddy, uint64_t i, unsigned int order, bool is_free)
 {
 	const struct bitset *set = &buddy->free[order];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The buddy allocator against one word for each page: not ours, free, or in which block. Ranges with
- * holes; a request may fail only where no free, aligned run of that length is there.
+ * The buddy allocator against one word for each page: not ours, free, or in which block. Ranges
+ * with holes; a request may fail only where no free, aligned run of that length is there.
  */
 #include <lib/buddy.h>
 #include "unit_test.h"

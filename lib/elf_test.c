@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The reader against the host's own idea of ELF: on this program's file, and on small files whose
- * fields take values at every edge. Each lies in memory of its very size, so that the sanitizer sees
- * a read beyond.
+ * fields take values at every edge. Each lies in memory of its very size, so that the sanitizer
+ * sees a read beyond.
  */
 #include <lib/elf.h>
 #include "unit_test.h"

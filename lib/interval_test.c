@@ -184,7 +184,7 @@ static void check_misaligned(void)
 		      E_OK);
 	CHECK(interval_find_gap(&map, 0x10, -1ull, 0x80, 0x100, &start) == E_OK);
 	CHECK(start == 0x100 * MAX);
-	/* [0x280, 0x310) fits and is seen in time; one like it that comes too late is passed over. */
+	/* [0x280, 0x310) fits and is seen in time; one like it that comes later is passed over. */
 	CHECK(interval_resize(&map, &intervals[2], 0x210, 0x280) == E_OK);
 	CHECK(interval_find_gap(&map, 0x10, -1ull, 0x80, 0x80, &start) == E_OK && start == 0x280);
 	CHECK(interval_resize(&map, &intervals[20], 0x1410, 0x1480) == E_OK);

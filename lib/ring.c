@@ -44,7 +44,7 @@ err_t ring_ready(struct ring_end *end, uint32_t *ready)
 	*ready = 0;
 	if (end->broken)
 		return E_PROTOCOL;
-	/* Read once. Acquire: what the other side did to the entries before is seen from here on. */
+	/* Read once. Acquire: what the other side did to the entries before is seen now. */
 	uint32_t other = atomic_load_explicit(&end->other->count, memory_order_acquire);
 	uint32_t used = end->produces ? end->count - other : other - end->count;
 	if (used > end->capacity) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rings against a plain queue; against another side that writes anything anywhere in the shared part
- * (the sanitizer watches the bounds); and between two threads that sleep: a lost wake-up would hang,
- * which an alarm ends.
+ * Rings against a plain queue; against another side that writes anything anywhere in the shared
+ * part (the sanitizer watches the bounds); and between two threads that sleep: a lost wake-up would
+ * hang, which an alarm ends.
  */
 #include <lib/ring.h>
 #include "unit_test.h"

@@ -6,9 +6,10 @@ tests_INCLUDES := tests/qemu/lib/include
 # The framework of the test programs: entry, console, allocator.
 $(call library,tests/qemu/lib)
 
-# Each other directory of tests/qemu is a root-task image.
+# Each other directory of tests/qemu is a root-task image. (tests/fuzz/lib: lib/room.mk.)
 tests_programs := $(patsubst %/,%,$(sort $(dir $(wildcard tests/qemu/*/*.c tests/fuzz/*/*.c))))
-$(foreach d,$(filter-out tests/qemu/lib,$(tests_programs)),$(call image,$(d),tests/qemu/lib rt lib))
+$(foreach d,$(filter-out tests/qemu/lib tests/fuzz/lib,$(tests_programs)),\
+	$(call image,$(d),tests/qemu/lib rt lib))
 
 # The interface generator: its tests' own interface, and what is random against all of them.
 $(call interface_for_test,proto/golden/test.idl)

@@ -44,8 +44,8 @@ uint64_t bitmap_find_run(const uint64_t *map, uint64_t bits, uint64_t from, uint
                          uint64_t align, bool value);
 
 /*
- * A set of numbers below bits, 0 < bits <= BITSET_BITS_MAX, in words of the caller's: the bits, then
- * one bit for each word of them that is not 0, and so on up to a single word. Everything is
+ * A set of numbers below bits, 0 < bits <= BITSET_BITS_MAX, in words of the caller's: the bits,
+ * then one bit for each word of them that is not 0, and so on up to a single word. Everything is
  * O(log n): at most five steps.
  *
  * Invariant: a bit of a level above is 1 exactly if the word below it is not 0.

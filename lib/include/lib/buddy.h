@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A buddy allocator of physical memory: blocks of 4 KiB to 1 GiB, powers of 2, each at a multiple of
- * its size.
+ * A buddy allocator of physical memory: blocks of 4 KiB to 1 GiB, powers of 2, each at a multiple
+ * of its size.
  *
  * It never touches the memory that it hands out; what it knows stands in words of the caller's, two
- * bits and a little for each block that there could be: half a byte a page, 8 MiB for 64 GiB. For each
- * order (a block of order k has 2^k pages) there is a set of free blocks and a map of those handed
- * out. A page that is in neither is not ours (a hole, a device) until it is added. An allocation takes
- * the smallest block that will do, of those the lowest; what is freed is merged with its buddy at
- * once. Every operation is O(orders), adding memory apart.
+ * bits and a little for each block that there could be: half a byte a page, 8 MiB for 64 GiB. For
+ * each order (a block of order k has 2^k pages) there is a set of free blocks and a map of those
+ * handed out. A page that is in neither is not ours (a hole, a device) until it is added. An
+ * allocation takes the smallest block that will do, of those the lowest; what is freed is merged
+ * with its buddy at once. Every operation is O(orders), adding memory apart.
  *
  * Who owns what: blocks are owned by those who got them; addresses that are freed are checked, so a
  * wrong one is an error and changes nothing.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads cpio archives of the "newc" kind, as `cpio -H newc` writes them: a header of 110 characters,
- * the name, the data, each filled up to a multiple of 4; the entry TRAILER!!! ends it.
+ * Reads cpio archives of the "newc" kind, as `cpio -H newc` writes them: a header of 110
+ * characters, the name, the data, each filled up to a multiple of 4; the entry TRAILER!!! ends it.
  *
  * The archive is any bytes, made by an enemy if need be, but nobody may write it while it is read:
  * names and data are returned where they stand. What is returned lies inside the archive. Names are
@@ -31,8 +31,8 @@ struct cpio_entry {
 void cpio_open(struct cpio *cpio, const void *bytes, uint64_t size);
 
 /*
- * The next entry. NOENT: that was the last one. CORRUPT: not an archive, or it breaks off. UNSUPPORTED:
- * another kind of cpio. After an error the same error again.
+ * The next entry. NOENT: that was the last one. CORRUPT: not an archive, or it breaks off.
+ * UNSUPPORTED: another kind of cpio. After an error the same error again.
  */
 err_t cpio_next(struct cpio *cpio, struct cpio_entry *entry);
 

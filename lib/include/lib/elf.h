@@ -2,9 +2,9 @@
 /*
  * Reads ELF files of x86-64 (64 bits, little end first): what is to be loaded, and where.
  *
- * The file is any bytes, made by an enemy if need be. Every header is copied out once and the copy is
- * checked, so nothing outside [bytes, bytes+size) is read, and nothing that is returned points or
- * reaches outside, even if somebody writes the file meanwhile. (The bytes of a segment are then
+ * The file is any bytes, made by an enemy if need be. Every header is copied out once and the copy
+ * is checked, so nothing outside [bytes, bytes+size) is read, and nothing that is returned points
+ * or reaches outside, even if somebody writes the file meanwhile. (The bytes of a segment are then
  * still theirs.) Nothing is allocated, nothing is written but the results.
  *
  * Limits: at most 65,534 program headers. Section headers are not looked at.
@@ -39,8 +39,8 @@ enum { ELF_EXECUTE = 1, ELF_WRITE = 2, ELF_READ = 4, ELF_INTERP_MAX = 4096 };
 /*
  * A program header. Of those of type LOAD holds: [offset, offset+file_bytes) lies in the file,
  * file_bytes <= mem_bytes, vaddr+mem_bytes does not wrap, align is a power of 2 (1 for none), vaddr
- * and offset are equal modulo align. Of TLS, INTERP and DYNAMIC the same but for the last. Of others
- * the fields are as in the file.
+ * and offset are equal modulo align. Of TLS, INTERP and DYNAMIC the same but for the last. Of
+ * others the fields are as in the file.
  */
 struct elf_segment {
 	uint32_t type; /* enum elf_segment_type, or any other */
@@ -61,8 +61,8 @@ struct elf_walk {
 };
 
 /*
- * The next segment of type LOAD that is not empty. NOENT: that was the last one. CORRUPT: a header is
- * wrong, or segments overlap or do not ascend.
+ * The next segment of type LOAD that is not empty. NOENT: that was the last one. CORRUPT: a header
+ * is wrong, or segments overlap or do not ascend.
  */
 err_t elf_next_load(const struct elf *elf, struct elf_walk *walk, struct elf_segment *segment);
 
@@ -70,7 +70,7 @@ err_t elf_next_load(const struct elf *elf, struct elf_walk *walk, struct elf_seg
 err_t elf_span(const struct elf *elf, uint64_t *low, uint64_t *high);
 
 /*
- * The interpreter's name, with its closing 0, into name, which has capacity bytes. NOENT: none is asked
- * for. TOOBIG: it does not fit. CORRUPT: no proper name.
+ * The interpreter's name, with its closing 0, into name, which has capacity bytes. NOENT: none is
+ * asked for. TOOBIG: it does not fit. CORRUPT: no proper name.
  */
 err_t elf_interp(const struct elf *elf, char *name, uint64_t capacity);

@@ -4,8 +4,9 @@
  *
  * They stand in the caller's structs, in a balanced tree (lib/tree.h) in which every node knows the
  * lowest start, the highest end and the widest gap below it. So everything is O(log n) in the worst
- * case, the search for a free gap too: an address space of a hundred thousand regions costs seventeen
- * steps. Addresses are any 64-bit words; an interval is never empty, so the address 2^64-1 is in none.
+ * case, the search for a free gap too: an address space of a hundred thousand regions costs
+ * seventeen steps. Addresses are any 64-bit words; an interval is never empty, so the address
+ * 2^64-1 is in none.
  *
  * Who owns what: the intervals are the caller's. start and end are read by anyone, and written by
  * this module only while an interval is in the map.
@@ -60,10 +61,11 @@ struct interval *interval_next(const struct interval *interval);
 struct interval *interval_prev(const struct interval *interval);
 
 /*
- * The lowest *start, a multiple of align (a power of 2), such that [*start, *start + size) is free and
- * lies in [low, high). A random low makes the place random. Where align is more than 1, up to
+ * The lowest *start, a multiple of align (a power of 2), such that [*start, *start + size) is free
+ * and lies in [low, high). A random low makes the place random. Where align is more than 1, up to
  * INTERVAL_TRIES gaps that are wide enough are tried in turn, after that only those that are wide
- * enough wherever they start. NOENT: there is none (with the exception just named). INVAL: size is 0.
+ * enough wherever they start. NOENT: there is none (with the exception just named). INVAL: size is
+ * 0.
  */
 err_t interval_find_gap(const struct interval_map *map, uint64_t low, uint64_t high, uint64_t size,
                         uint64_t align, uint64_t *start);

@@ -3,9 +3,10 @@
  * A radix tree from 64-bit indices to words: of a dataspace, from page number to page record.
  *
  * Nodes have 64 places and are RADIX_NODE_BYTES, from the caller's provider; lib/slab.h makes such
- * blocks of pages. A tree is as high as its highest index needs (1 node for indices below 64, at most
- * 11 levels), and becomes lower again. A node says in one word which of its places are taken, so
- * finding the next index takes O(height). No recursion; every operation is bounded by the height.
+ * blocks of pages. A tree is as high as its highest index needs (1 node for indices below 64, at
+ * most 11 levels), and becomes lower again. A node says in one word which of its places are taken,
+ * so finding the next index takes O(height). No recursion; every operation is bounded by the
+ * height.
  *
  * Limits: every index 0 to 2^64-1; a value is any word but 0, which stands for none.
  *

@@ -13,7 +13,9 @@ static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
 	return off <= size && len <= size - off;
 }
 
-/* [start, start+len) and [other, other+other_len), neither of which wraps, have a unit in common. */
+/*
+ * [start, start+len) and [other, other+other_len), neither of which wraps, have a unit in common.
+ */
 static inline bool range_overlaps(uint64_t start, uint64_t len, uint64_t other, uint64_t other_len)
 {
 	return start < other ? other_len > 0 && other - start < len

@@ -3,18 +3,19 @@
  * A queue of fixed-size entries in memory that two programs share, who need not trust each other:
  * one produces, one consumes, no lock, and a signal only when the other side sleeps.
  *
- * The shared part is struct ring_shared and, right behind it, the entries. tail counts what was ever
- * produced, head what was ever consumed, modulo 2^32; each is written by one side only. That side
- * keeps its own count privately and never reads it back. The other side's count is believed as far
- * as it makes sense: it can claim up to capacity entries, not more (PROTOCOL; from then on this end
- * stays broken). So whatever is written into the shared part, this side's accesses stay in bounds.
- * An entry is copied out once, and the copy is what may be checked: its content is anybody's.
+ * The shared part is struct ring_shared and, right behind it, the entries. The producer's count
+ * says how many were ever produced, the consumer's how many ever consumed, modulo 2^32. Each is
+ * written by its side only, which keeps its own count privately and never reads it back. The other
+ * side's count is believed as far as it makes sense: it can claim up to capacity entries, not more
+ * (PROTOCOL; from then on this end stays broken). So whatever is written into the shared part, this
+ * side's accesses stay in bounds. An entry is copied out once, and the copy is what may be checked:
+ * its content is anybody's.
  *
  * Sleeping. To sleep, a side raises its flag, then looks at the ring once more; to signal, a side
  * moves its count, then looks at the other's flag. Both with sequential consistency in between: at
  * least one of the two sees the other, so no wake-up is lost. Who sees the flag takes it down, so
- * there is one signal for one sleep. Needless signals are possible, and must be borne: the flags are
- * the other side's to write, too.
+ * there is one signal for one sleep. Needless signals are possible, and must be borne: the flags
+ * are the other side's to write, too.
  *
  * Who owns what: the shared memory is the caller's, mapped as long as the end is used; struct
  * ring_end is private to its side.
@@ -73,13 +74,15 @@ err_t ring_consume(struct ring_end *end, void *entry);
 /* How many can be produced, or consumed, right now. PROTOCOL as above, and *ready is 0. */
 err_t ring_ready(struct ring_end *end, uint32_t *ready);
 
-/* After producing or consuming, once for any number of entries: true if the other side is to be
- * signalled now. */
+/*
+ * After producing or consuming, once for any number of entries: true if the other side is to be
+ * signalled now.
+ */
 bool ring_must_signal(struct ring_end *end);
 
 /*
- * Before waiting for a signal: true if there is nothing to do and the other side will signal. False if
- * there is something, or the ring is broken: do not wait.
+ * Before waiting for a signal: true if there is nothing to do and the other side will signal. False
+ * if there is something, or the ring is broken: do not wait.
  */
 bool ring_may_sleep(struct ring_end *end);
 

@@ -8,8 +8,8 @@
  *
  * Limits: blocks of 8 to SLAB_BLOCK_MAX bytes, at multiples of 8.
  *
- * Who owns what: the slab owns its pages, whoever got a block owns that. Blocks are put by those who
- * got them: a slab is for our own structures, not for what a client may name.
+ * Who owns what: the slab owns its pages, whoever got a block owns that. Blocks are put by those
+ * who got them: a slab is for our own structures, not for what a client may name.
  *
  * Invariants: a page has at least one block out; the pages with free blocks are exactly those in
  * the list.

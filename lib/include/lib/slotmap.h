@@ -70,8 +70,8 @@ err_t slotmap_remove(struct slotmap *map, const struct lib_pages *pages, uint64_
 uint64_t slotmap_id(const struct slotmap *map, const void *entry);
 
 /*
- * The objects one after the other: *cursor is 0 for the first call. NULL after the last one. Between
- * two calls anything may be added or removed: what lives throughout is seen once.
+ * The objects one after the other: *cursor is 0 for the first call. NULL after the last one.
+ * Between two calls anything may be added or removed: what lives throughout is seen once.
  */
 void *slotmap_next(const struct slotmap *map, uint32_t *cursor);
 
