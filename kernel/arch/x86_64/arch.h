@@ -142,7 +142,7 @@ void io_port_finalise(struct cap cap);
 /* ---- irq.c ---- */
 enum outcome decode_irq_control(struct invocation *inv);
 enum outcome decode_irq_handler(struct invocation *inv);
-bool irq_handler_finalise(unsigned irq); /* in bounded steps: false: call again */
+bool irq_handler_finalise(unsigned irq);            /* in bounded steps: false: call again */
 void irq_interrupt(unsigned vector);                /* a device's */
 extern struct slot irq_slots[ABI_USER_IRQ_MAX + 1]; /* the notification of each */
 

@@ -28,7 +28,7 @@ TEST(exception_divide_by_zero)
 {
 	faulter_new(fault_divide);
 	faulter.start.rsi = 0;
-	/* What the division leaves of the arithmetic flags is undefined, but it does not take place. */
+	/* A division leaves the arithmetic flags undefined, but this one does not take place. */
 	faulter_run();
 	check_exception(fault_divide, 0, 0);
 	check_stopped_at(fault_divide);

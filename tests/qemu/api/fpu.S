@@ -73,7 +73,7 @@ fpu_disable_oneself:
 	popq	%rbx
 	ret
 
-	/* With TCB R12 and message info R13; the stack pointer, with this call on it, is RBX - 8. */
+	/* With TCB R12 and message info R13; the stack pointer, with this call, is RBX - 8. */
 set_flags:
 	movq	%r12, %rdi
 	movq	%r13, %rsi

@@ -195,7 +195,7 @@ static word_t send_twice(word_t ep)
 	return 0;
 }
 
-/* A send that does not wait fails silently where its capabilities are not found, and is forgotten. */
+/* A send that does not wait fails silently where its capabilities are not found. */
 TEST(mutants_nonblocking_send_without_its_caps_is_forgotten)
 {
 	cptr_t ep = endpoint_new();
