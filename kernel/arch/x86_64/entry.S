@@ -98,7 +98,8 @@ idle_loop:
 
 /*
  * Interrupts and exceptions: the CPU pushes SS, RSP, RFLAGS, CS, RIP (and an error code for some)
- * on the stack that ends at TSS.RSP0: into the TCB. The vector goes where fault_ip is, for a moment.
+ * on the stack that ends at TSS.RSP0: into the TCB. For a moment the vector stands where fault_ip
+ * belongs.
  *
  * What is pushed for CS, SS and the privileged flags is not relied on: QEMU's TCG lets a program
  * get into virtual-8086 mode by a 32-bit iret, which no processor does in long mode.
