@@ -30,6 +30,22 @@ void settle(void)
 	CHECK_OK(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, ABI_PRIORITY_MAX));
 }
 
+static void main_slice(word_t us)
+{
+	CHECK_OK(sel4_sched_control_configure_flags(env_sched_control, INIT_SCHED_CONTEXT, us, us,
+	                                            0, 0, 0));
+}
+
+void main_slice_long(void)
+{
+	main_slice(LONG_SLICE_US);
+}
+
+void main_slice_restore(void)
+{
+	main_slice(5000);
+}
+
 void make_passive(struct thread *thread)
 {
 	CHECK_OK(sel4_sched_context_unbind(thread->sched_context));
@@ -50,12 +66,11 @@ struct registers registers_pattern(word_t seed)
 	return r;
 }
 
-word_t tsc_mhz(void)
+word_t boot_tsc_mhz(void)
 {
-	static word_t mhz;
 	const unsigned char *p = (const unsigned char *)boot_info + 4096;
 	const unsigned char *end = p + boot_info->extra_len;
-	while (mhz == 0) {
+	for (;;) {
 		struct abi_boot_record record = { 0 };
 		if (p + sizeof record <= end)
 			memcpy(&record, p, sizeof record);
@@ -64,9 +79,27 @@ word_t tsc_mhz(void)
 		if (record.id == BOOT_RECORD_X86_TSC_FREQ) {
 			uint32_t value;
 			memcpy(&value, p + sizeof record, sizeof value);
-			mhz = value;
+			return value;
 		}
 		p += record.len;
+	}
+}
+
+word_t max_period_us(void)
+{
+	cptr_t sc = object_new(OBJ_SCHED_CONTEXT, ABI_SCHED_CONTEXT_BITS_MIN);
+	CHECK_EQ(sel4_sched_control_configure_flags(env_sched_control, sc, ~0ull, ~0ull, 0, 0, 0),
+	         ERR_RANGE);
+	return sel4_get_word(1);
+}
+
+/* (2^64 - 1) / rate / 8 is the longest period. */
+word_t tsc_mhz(void)
+{
+	static word_t mhz;
+	if (mhz == 0) {
+		word_t max = max_period_us();
+		mhz = (~0ull / 8 + max / 2) / max;
 	}
 	return mhz;
 }
@@ -97,7 +130,7 @@ void sleep_us(word_t us)
 	CHECK_OK(sel4_tcb_suspend(tcb));
 }
 
-enum { AWAIT_STEP_US = 5000, AWAIT_STEPS = 100, REST_STEPS = 4 };
+enum { AWAIT_STEP_US = 5000, AWAIT_STEPS = 400, REST_STEPS = 4 };
 
 bool counts_on(const volatile word_t *counter)
 {
@@ -129,8 +162,12 @@ void spin_us(word_t us)
 
 bool any_attempt(bool (*attempt)(void))
 {
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
 		if (attempt())
 			return true;
+		env_release();
+		thread_reset();
+		vspace_reset();
+	}
 	return false;
 }

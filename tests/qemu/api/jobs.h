@@ -35,6 +35,15 @@ static inline struct sel4_msg message(word_t label, word_t length, word_t mr0, w
 	return (struct sel4_msg){ abi_msginfo(label, 0, 0, length), { mr0, mr1, mr2, mr3 }, 0 };
 }
 
+/*
+ * Main's turn among threads of its own priority 255: so long that only main itself ends it, or
+ * as it was in the beginning.
+ */
+void main_slice_long(void);
+void main_slice_restore(void);
+/* For other threads whose turns must not end by time. */
+enum { LONG_SLICE_US = 2000000 };
+
 /* Takes the scheduling context away from a thread made active. */
 void make_passive(struct thread *thread);
 
@@ -71,23 +80,28 @@ static inline word_t rdtsc(void)
 	__asm__ volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
 	return (word_t)high << 32 | low;
 }
-/* TSC ticks per microsecond, as the boot info says. */
+/*
+ * TSC ticks per microsecond as the kernel reckons, told by the longest period that it allows; and
+ * as the boot info says. seL4 measures them one after the other: on a busy host they differ.
+ */
 word_t tsc_mhz(void);
+word_t boot_tsc_mhz(void);
+word_t max_period_us(void);
 static inline word_t now_us(void)
 {
 	return rdtsc() / tsc_mhz();
 }
 /* Main waits while the others run; the time is measured by an alarm thread at priority 254. */
 void sleep_us(word_t us);
-/* A counter that another thread counts: true if it goes on within half a second. */
+/* A counter that another thread counts: true if it goes on within two seconds. */
 bool counts_on(const volatile word_t *counter);
-/* True if it comes to rest within half a second, having counted at all. */
+/* True if it comes to rest within two seconds, at another value than 0. */
 bool comes_to_rest(const volatile word_t *counter);
 /* Spins. */
 void spin_us(word_t us);
 /*
  * For what depends on time: true if an attempt succeeds, out of a few. The machine may be a
  * program that stands still now and then, for longer than any period of a test; what is wrong
- * with the kernel fails each time. An attempt stops the threads that it made.
+ * with the kernel fails each time. Each attempt starts with nothing: no object from before.
  */
 bool any_attempt(bool (*attempt)(void));

@@ -116,6 +116,7 @@ TEST(notification_waiter_of_the_same_priority_does_not)
 {
 	make_objects();
 	struct job job = { .nr = SYS_WAIT, .cap = test.object };
+	main_slice_long();
 	job_start_at(&job, 255);
 	sel4_yield();
 	CHECK(!job.done);
@@ -123,6 +124,7 @@ TEST(notification_waiter_of_the_same_priority_does_not)
 	CHECK(!job.done);
 	sel4_yield();
 	CHECK(job.done);
+	main_slice_restore();
 }
 
 /* Rights */

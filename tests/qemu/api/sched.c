@@ -33,7 +33,8 @@ static word_t note_letter(word_t c)
 
 static struct thread *ready(char letter, word_t priority)
 {
-	struct thread *t = thread_new(&(struct thread_options){ .priority = priority });
+	struct thread *t = thread_new(
+	        &(struct thread_options){ .priority = priority, .budget_us = LONG_SLICE_US });
 	thread_start(t, note_letter, (word_t)letter);
 	return t;
 }
@@ -119,12 +120,14 @@ TEST(sched_priority_raised_above_the_callers)
 TEST(sched_own_priority_lowered)
 {
 	reset_order();
+	main_slice_long();
 	ready('a', 100);
 	CHECK_OK(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, 100));
 	note('m');
 	CHECK_OK(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, 99));
 	note('n');
 	CHECK_OK(sel4_tcb_set_priority(INIT_TCB, INIT_TCB, 255));
+	main_slice_restore();
 	check_order("man");
 }
 
@@ -141,9 +144,11 @@ TEST(sched_started_above_the_callers_priority_runs_at_once)
 TEST(sched_started_at_the_callers_priority_waits)
 {
 	reset_order();
+	main_slice_long();
 	ready('a', 255);
 	note('m');
 	sel4_yield();
+	main_slice_restore();
 	check_order("ma");
 }
 
@@ -165,14 +170,18 @@ TEST(sched_yield_alternates)
 	settle();
 	check_order("aaaa");
 	reset_order();
-	struct thread *a = thread_new(&(struct thread_options){ .priority = 255 });
-	struct thread *b = thread_new(&(struct thread_options){ .priority = 255 });
+	main_slice_long();
+	struct thread *a =
+	        thread_new(&(struct thread_options){ .priority = 255, .budget_us = LONG_SLICE_US });
+	struct thread *b =
+	        thread_new(&(struct thread_options){ .priority = 255, .budget_us = LONG_SLICE_US });
 	thread_start(a, note_and_yield, 'a');
 	thread_start(b, note_and_yield, 'b');
 	for (int i = 0; i < 6; i++) {
 		note('m');
 		sel4_yield();
 	}
+	main_slice_restore();
 	check_order("mabmabmabmabmm");
 }
 

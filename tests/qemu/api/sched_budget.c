@@ -61,7 +61,7 @@ static struct thread *spinner(word_t budget_us, word_t period_us)
 
 enum { SHARE_BUDGET_US = 4000, SHARE_PERIOD_US = 20000, SHARE_TIME_US = 400000 };
 
-/* used is about a fifth of the time. */
+/* About a fifth of the time. */
 static bool is_share(word_t used_us, word_t elapsed_us)
 {
 	word_t share = elapsed_us * SHARE_BUDGET_US / SHARE_PERIOD_US;
@@ -74,13 +74,13 @@ static bool measure_share(word_t extra_refills, word_t flags)
 	CHECK_OK(sel4_sched_control_configure_flags(env_sched_control, t->sched_context,
 	                                            SHARE_BUDGET_US, SHARE_PERIOD_US, extra_refills,
 	                                            0, flags));
-	struct watch w = { .until_us = now_us() + SHARE_TIME_US, .gap_min_us = 2000 };
+	word_t used, start = now_us();
+	struct watch w = { .until_us = start + SHARE_TIME_US, .gap_min_us = 2000 };
 	thread_start(t, watch_clock, (word_t)&w);
 	thread_join(t);
-	word_t used;
 	CHECK_OK(sel4_sched_context_consumed(t->sched_context, &used));
 	/* The thread itself saw no more than that; it may have seen less, see any_attempt. */
-	return is_share(used, SHARE_TIME_US) && w.used_us < used * 3 / 2;
+	return is_share(used, now_us() - start) && w.used_us < used * 3 / 2;
 }
 
 static bool share_constant_bandwidth(void)
@@ -118,12 +118,14 @@ static bool share_of_the_rest(void)
 {
 	struct thread *high = spinner(SHARE_BUDGET_US, SHARE_PERIOD_US);
 	struct thread *low = thread_new(&(struct thread_options){ .priority = 90 });
-	word_t used, start = now_us();
+	word_t high_used, low_used, start = now_us();
 	thread_start(low, spin, SHARE_TIME_US);
 	thread_join(low);
 	CHECK_OK(sel4_tcb_suspend(high->tcb));
-	CHECK_OK(sel4_sched_context_consumed(low->sched_context, &used));
-	return is_share(now_us() - start - used, SHARE_TIME_US);
+	word_t elapsed = now_us() - start;
+	CHECK_OK(sel4_sched_context_consumed(high->sched_context, &high_used));
+	CHECK_OK(sel4_sched_context_consumed(low->sched_context, &low_used));
+	return is_share(high_used, elapsed) && low_used > elapsed / 2;
 }
 
 TEST(budget_leaves_the_rest_to_others)
@@ -228,7 +230,8 @@ _Noreturn static word_t serve_spinning(word_t arg)
 
 static bool share_of_a_client(void)
 {
-	struct blocker b = { now_us() + SHARE_TIME_US, endpoint_new(), reply_new() };
+	word_t used, start = now_us();
+	struct blocker b = { start + SHARE_TIME_US, endpoint_new(), reply_new() };
 	struct thread *server = thread_new(&(struct thread_options){ .priority = 110 });
 	thread_start(server, serve_spinning, (word_t)&b);
 	settle();
@@ -238,9 +241,8 @@ static bool share_of_a_client(void)
 	thread_start(client, call_until, (word_t)&b);
 	thread_join(client);
 	CHECK_OK(sel4_tcb_suspend(server->tcb));
-	word_t used;
 	CHECK_OK(sel4_sched_context_consumed(client->sched_context, &used));
-	return is_share(used, SHARE_TIME_US);
+	return is_share(used, now_us() - start);
 }
 
 TEST(budget_limits_the_calls_of_a_client)
@@ -384,6 +386,7 @@ _Noreturn static word_t count_periods(word_t i)
 static bool periods_are_kept(void)
 {
 	struct thread *t[3];
+	word_t start = now_us();
 	for (word_t i = 0; i < 3; i++) {
 		turns[i] = 0;
 		t[i] = thread_new(&(struct thread_options){
@@ -393,8 +396,9 @@ static bool periods_are_kept(void)
 	sleep_us(400000);
 	for (word_t i = 0; i < 3; i++)
 		CHECK_OK(sel4_tcb_suspend(t[i]->tcb));
-	return turns[2] >= 5 && turns[2] <= 12 && turns[1] > turns[2] * 3 / 2 &&
-	       turns[0] > turns[1] * 3 / 2 && turns[0] <= 42;
+	word_t most = (now_us() - start) / 10000 + 2;
+	return turns[2] >= 4 && turns[1] > turns[2] * 4 / 3 && turns[0] > turns[1] * 4 / 3 &&
+	       turns[0] <= most * 5 / 4;
 }
 
 TEST(budget_threads_of_different_periods)

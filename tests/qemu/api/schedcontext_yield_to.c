@@ -35,7 +35,8 @@ static word_t yield_to(cptr_t sc)
 /* A thread that notes its letter, ready to run. */
 static struct thread *ready(char letter, word_t priority)
 {
-	struct thread *t = thread_new(&(struct thread_options){ .priority = priority });
+	struct thread *t = thread_new(
+	        &(struct thread_options){ .priority = priority, .budget_us = LONG_SLICE_US });
 	thread_start(t, note_letter, (word_t)letter);
 	return t;
 }
@@ -108,6 +109,7 @@ TEST(yield_to_lower_priority_makes_it_first_there)
 TEST(yield_to_the_same_priority)
 {
 	order.length = 0;
+	main_slice_long();
 	struct thread *a = ready('a', 255), *b = ready('b', 255);
 	(void)a;
 	(void)yield_to(b->sched_context);
@@ -115,6 +117,7 @@ TEST(yield_to_the_same_priority)
 	CHECK_EQ(order.log[0], 'b');
 	CHECK_EQ(order.log[1], 'm');
 	sel4_yield();
+	main_slice_restore();
 	CHECK_EQ(strcmp(order.log, "bma"), 0);
 }
 
@@ -218,8 +221,8 @@ static word_t yield_to_and_note(word_t sc)
 TEST(yield_to_by_a_thread_suspended_meanwhile)
 {
 	order.length = 0;
-	struct thread *target = thread_new(&(struct thread_options){ .priority = 100 });
-	struct thread *caller = thread_new(&(struct thread_options){ .priority = 100 });
+	struct thread *target = thread_new(&(struct thread_options){ .budget_us = LONG_SLICE_US });
+	struct thread *caller = thread_new(&(struct thread_options){ .budget_us = LONG_SLICE_US });
 	thread_start(target, suspend_and_resume, caller->tcb);
 	thread_start(caller, yield_to_and_note, target->sched_context);
 	settle();
