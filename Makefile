@@ -44,7 +44,7 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel \
-	fuzz fuzz-proto docs clean help
+	fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
 
@@ -99,6 +99,10 @@ fuzz-proto: $(fuzzers)
 docs:
 	@echo 'The reference of the interfaces is in $(B)/docs/reference/'
 
+# The kernel broken on purpose: the API suite must notice. Minutes; MUTANTS="a b" for some.
+mutants: $(B)/tests/qemu/api.elf | need-run
+	$(Q)tests/mutants/run --jobs $(JOBS) --image $< --out $(B)/mutants $(MUTANTS)
+
 clean:
 	$(Q)rm -rf $(B)
 
@@ -124,5 +128,6 @@ help:
 #: make fuzz-proto       random messages against every decoder; FUZZ_RUNS of them (1000000)
 #: make docs             build/docs/: the reference of the interfaces
 #: make fuzz-lib         libFuzzer on lib's readers; FUZZ_LIB_RUNS of each (1000000)
+#: make mutants          mistakes planted in the kernel, each must be found; MUTANTS="a b": some
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.
