@@ -514,6 +514,26 @@ TEST(mutants_yield_to_a_context_that_goes)
 		CHECK_EQ(words[i], ~(word_t)0);
 }
 
+/* Suspended while it waited its turn, and sent elsewhere: it is told nothing any more. */
+TEST(mutants_yield_to_ends_with_a_suspension)
+{
+	cptr_t faults = endpoint_new();
+	struct thread *t = thread_run(count_for_ever, 0);
+	struct thread *yielder = thread_new(&(struct thread_options){ .fault_ep = faults });
+	shared.sc = t->sched_context;
+	thread_start(yielder, yield_to, 0);
+	sleep_us(5000);
+	CHECK_OK(sel4_tcb_suspend(yielder->tcb));
+	CHECK_OK(sel4_tcb_suspend(t->tcb));
+	struct abi_user_context start = { .rip = (word_t)mutant_ud2, .rdi = 7, .rsi = 8, .r10 = 9 };
+	thread_start_at(yielder, &start);
+	CHECK_EQ(abi_msginfo_label(sel4_recv(faults, reply_new()).info), FAULT_USER_EXCEPTION);
+	struct abi_user_context is = thread_registers(yielder);
+	CHECK_EQ(is.rdi, 7);
+	CHECK_EQ(is.rsi, 8);
+	CHECK_EQ(is.r10, 9);
+}
+
 static word_t consume_and_ask(word_t sc)
 {
 	word_t us;
