@@ -29,7 +29,9 @@ err_t proto_check(const struct proto_interface *interface, const struct proto_re
 	for (unsigned int i = 0; i < method->caps_in; i++)
 		if (method->unwrap >> i & 1 && method->cap_kinds[i] != request->cap_kinds[i])
 			return E_INVAL;
-	return method->flags & PROTO_PRIVILEGED && !request->privileged ? E_PERM : E_OK;
+	if (method->flags & PROTO_PRIVILEGED && !request->privileged)
+		return E_PERM;
+	return method->flags & PROTO_CREATES && request->sealed ? E_SEALED : E_OK;
 }
 
 bool proto_dispatch(const struct proto_interface *interface, const void *ops, void *server,

@@ -207,7 +207,9 @@ static void dispatch(const struct proto_fuzz *fuzz, struct proto_request *reques
 		MUST(request->error == E_UNSUPPORTED);
 	else if (request->error == E_OK || !answered)
 		MUST(request->caps == method->caps_in && request->unwrapped == method->unwrap &&
-		     judge(&method->in, copy, request->length) == 0);
+		     judge(&method->in, copy, request->length) == 0 &&
+		     (request->privileged || !(method->flags & PROTO_PRIVILEGED)) &&
+		     !(request->sealed && method->flags & PROTO_CREATES));
 	MUST(request->state == (answered ? PROTO_ANSWERED : PROTO_PARKED));
 	MUST(answered || (method && method->flags & PROTO_PARKS));
 	if (request->error != E_OK)
@@ -254,6 +256,7 @@ void proto_fuzz_input(const struct proto_fuzz *fuzz, const uint8_t *data, size_t
 	current = "dispatch";
 	struct proto_request request = request_for(fuzz, data[1], length);
 	request.badge = data[2];
+	request.sealed = data[0] >> 7;
 	if (data[3] & 1)
 		request.caps = data[3] >> 1 & 3;
 	if (data[3] & 8)

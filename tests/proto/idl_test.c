@@ -47,6 +47,7 @@ static struct {
 	int caps;
 	unsigned int length;
 	bool lie;
+	bool sealed;
 	/* What the receive path was during the call. */
 	word_t receive_root, receive_index;
 } fake;
@@ -141,6 +142,7 @@ static struct proto_request receive(struct sel4_msg m, uint64_t *words)
 		.caps = (unsigned int)abi_msginfo_caps(m.info),
 		.badge = 77,
 		.privileged = true,
+		.sealed = fake.sealed,
 		.words = words,
 		.reply = words,
 	};
@@ -248,6 +250,11 @@ static void check_caps(void)
 	CHECK(test_caps(9, 5, 5, 103, &in, slot, &out) == E_INVAL);   /* not an object */
 	CHECK(test_caps(9, 103, 5, 103, &in, slot, &out) == E_INVAL); /* another kind */
 	CHECK(test_caps(9, 101, 102, 103, &in, slot, &out) == E_INVAL);
+	fake.sealed = true;
+	CHECK(test_caps(9, 101, 5, 103, &in, slot, &out) == E_SEALED);
+	CHECK(test_caps(9, 103, 5, 103, &in, slot, &out) == E_INVAL);
+	CHECK(test_ping(9) == E_OK);
+	fake.sealed = false;
 	struct test_wait_in time = { .milliseconds = 50 };
 	struct test_wait_out token;
 	CHECK(test_wait(9, &time, slot, &token) == E_OK && token.token == 50);
@@ -306,6 +313,7 @@ static void check_refusals(void)
 	request = (struct proto_request){ .words = words, .reply = words };
 	request.label = PROTO_LABEL_BASE + TEST_METHOD_ADD;
 	request.length = 2;
+	request.sealed = true; /* it creates nothing */
 	CHECK(proto_dispatch(&test_interface, &ops, &fake, &request) && request.error == E_INVAL);
 	CHECK(request.state == PROTO_ANSWERED);
 	for (uint64_t label = 0; label < 400; label++) {

@@ -78,6 +78,7 @@ enum proto_flags {
 	PROTO_RESTARTABLE = 1, /* done twice is as done once: may be repeated after SERVER_DIED */
 	PROTO_PRIVILEGED = 2,  /* the object must have been given with privilege */
 	PROTO_PARKS = 4,       /* may be answered later */
+	PROTO_CREATES = 8,     /* makes something new: a server that is sealed refuses it */
 };
 
 /* A message's length in words, both ends included, and what is in it. */
@@ -135,6 +136,7 @@ struct proto_request {
 	uint8_t target_kind; /* what the badge stands for, 0: no object */
 	uint8_t cap_kinds[PROTO_CAPS_MAX];
 	bool privileged;
+	bool sealed; /* the server is: methods that create are refused */
 	const uint64_t *words;
 	uint64_t *reply; /* PROTO_WORDS_MAX words */
 
@@ -149,11 +151,12 @@ struct proto_request {
  * Errors that any method may return: those of the transport, and of a request that is refused
  * before a handler sees it: PROTOCOL (length, padding or number of capabilities), INVAL (a value
  * that the interface excludes, a capability of the wrong kind), PERM (privilege), UNSUPPORTED (no
- * such method).
+ * such method), SEALED (the method creates, and the server is sealed).
  */
 #define PROTO_ERRORS_COMMON                                                                        \
 	(PROTO_ERROR(E_SEVERED) | PROTO_ERROR(E_SERVER_DIED) | PROTO_ERROR(E_PROTOCOL) |           \
-	 PROTO_ERROR(E_INVAL) | PROTO_ERROR(E_PERM) | PROTO_ERROR(E_UNSUPPORTED))
+	 PROTO_ERROR(E_INVAL) | PROTO_ERROR(E_PERM) | PROTO_ERROR(E_UNSUPPORTED) |                 \
+	 PROTO_ERROR(E_SEALED))
 #define PROTO_ERROR(error) ((uint64_t)1 << ((unsigned int)(error)-PROTO_LABEL_BASE))
 
 static inline bool proto_zero(const void *bytes, size_t size)
