@@ -4,5 +4,3 @@
 proto_USES := lib
 $(call library,proto)
 $(call interface,$(wildcard proto/*.idl))
-# Stubs are for programs that have rt.
-$(B)/alone/proto/include/proto/client.h.ok: IMAGE_CFLAGS += -Irt/include -Iabi/include

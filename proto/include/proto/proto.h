@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What all generated interfaces share: how a message is described, the request as a server sees it,
- * and dispatch. Pure C: it knows messages as words, not how they travel (proto/client.h and rt do).
+ * and dispatch. Pure C: it knows messages as words, not how they travel (rt/client.h does).
  *
  * A request has the label 64 + method number, a reply the label 0 (results follow) or the number
  * of a native error (nothing follows). Labels 0 to 10 of a reply are else the kernel's; 2 says

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How a client's stub sends a request and takes its reply, on seL4's Call. The first four words
- * travel in registers: a message without more, and without capabilities, touches no memory.
+ * How the stubs of interfaces (generated, <proto/x_client.h>) send a request and take its reply, on
+ * seL4's Call. The first four words travel in registers: a message without more, and without
+ * capabilities, touches no memory.
  *
  * The receive path (where a capability that comes is put) is set only while one is expected: a stub
  * sets it before its Call and clears it afterwards, a server's loop does so around its receive. A
