@@ -20,7 +20,7 @@ struct directory {
 };
 
 struct page {
-	struct list link; /* in the map's free, if free slots are left */
+	struct list link; /* in its owner's free, if free slots are left */
 	uint32_t number;
 	uint32_t live;
 	uint32_t first, last; /* the queue of free slots; END and undefined when empty */
@@ -78,26 +78,25 @@ static uint64_t id_of(const struct page *page, uint32_t index, uint64_t word)
 	return (word & ~LOW_MASK) | page->number << SLOTMAP_SLOT_BITS | index;
 }
 
-void slotmap_init(struct slotmap *map, uint32_t entry_bytes)
+void slotmap_init(struct slotmap *map, uint32_t entry_bytes, const struct lib_pages *directories)
 {
 	assert(entry_bytes > 0 && entry_bytes <= SLOTMAP_ENTRY_MAX);
 	entry_bytes = (entry_bytes + 7) & ~7u;
 	*map = (struct slotmap){
+		.directories = directories,
 		.root = make_absent(1),
 		.entry_bytes = entry_bytes,
 		.slots = (uint32_t)((LIB_PAGE_BYTES - SLOTMAP_HEAD_BYTES) /
 		                    (sizeof(struct slot) + entry_bytes)),
 	};
-	list_init(&map->free);
 }
 
 /* -- pages come and go ----------------------------------------------------------------------- */
 
 /* An absent directory comes, all its references absent with its floor. NULL: no memory. */
-static struct directory *directory_get(struct slotmap *map, const struct lib_pages *pages,
-                                       uint64_t *reference)
+static struct directory *directory_get(struct slotmap *map, uint64_t *reference)
 {
-	struct directory *directory = pages->get(pages->ctx);
+	struct directory *directory = map->directories->get(map->directories->ctx);
 	if (!directory)
 		return NULL;
 	for (unsigned int i = 0; i < FANOUT; i++)
@@ -109,7 +108,7 @@ static struct directory *directory_get(struct slotmap *map, const struct lib_pag
 }
 
 /* If it is empty, a directory goes, and its floor is the highest of those in it. */
-static bool directory_put(struct slotmap *map, const struct lib_pages *pages, uint64_t *reference)
+static bool directory_put(struct slotmap *map, uint64_t *reference)
 {
 	struct directory *directory = address(*reference);
 	if (directory->present > 0)
@@ -120,11 +119,11 @@ static bool directory_put(struct slotmap *map, const struct lib_pages *pages, ui
 			highest = directory->reference[i];
 	*reference = highest;
 	map->pages--;
-	pages->put(pages->ctx, directory);
+	map->directories->put(map->directories->ctx, directory);
 	return true;
 }
 
-static struct page *page_get(struct slotmap *map, const struct lib_pages *pages,
+static struct page *page_get(struct slotmap *map, struct list *free, const struct lib_pages *pages,
                              uint64_t *reference, uint32_t number)
 {
 	struct page *page = pages->get(pages->ctx);
@@ -134,7 +133,7 @@ static struct page *page_get(struct slotmap *map, const struct lib_pages *pages,
 	uint64_t generation = floor_of(*reference) << SLOTMAP_INDEX_BITS;
 	for (uint32_t i = 0; i < map->slots; i++)
 		slot_at(map, page, i)->word = generation | (i + 1 < map->slots ? i + 1 : END);
-	list_push_front(&map->free, &page->link);
+	list_push_front(free, &page->link);
 	map->pages++;
 	*reference = (uint64_t)page;
 	return page;
@@ -167,12 +166,12 @@ static unsigned int first_absent(const struct directory *directory)
 }
 
 /* In the leaf of the directory, a page comes. LIMIT: none may come there. */
-static err_t grow_leaf(struct slotmap *map, const struct lib_pages *pages, struct directory *root,
-                       unsigned int at)
+static err_t grow_leaf(struct slotmap *map, struct list *free, const struct lib_pages *pages,
+                       struct directory *root, unsigned int at)
 {
 	struct directory *leaf = address(root->reference[at]);
 	if (!leaf) {
-		leaf = directory_get(map, pages, &root->reference[at]);
+		leaf = directory_get(map, &root->reference[at]);
 		if (!leaf)
 			return E_NOMEM;
 		root->present++;
@@ -180,35 +179,35 @@ static err_t grow_leaf(struct slotmap *map, const struct lib_pages *pages, struc
 	err_t err = E_LIMIT;
 	unsigned int i = first_absent(leaf);
 	if (i < FANOUT) {
-		if (page_get(map, pages, &leaf->reference[i], at << LEVEL_BITS | i)) {
+		if (page_get(map, free, pages, &leaf->reference[i], at << LEVEL_BITS | i)) {
 			leaf->present++;
 			return E_OK;
 		}
 		err = E_NOMEM;
 	}
-	if (directory_put(map, pages, &root->reference[at]))
+	if (directory_put(map, &root->reference[at]))
 		root->present--;
 	return err;
 }
 
 /* The lowest page that may come, comes. */
-static err_t grow(struct slotmap *map, const struct lib_pages *pages)
+static err_t grow(struct slotmap *map, struct list *free, const struct lib_pages *pages)
 {
 	if (is_dead(map->root))
 		return E_LIMIT;
 	struct directory *root = address(map->root);
 	if (!root)
-		root = directory_get(map, pages, &map->root);
+		root = directory_get(map, &map->root);
 	if (!root)
 		return E_NOMEM;
 	err_t err = E_LIMIT;
 	for (unsigned int i = 0; i < FANOUT && err == E_LIMIT; i++) {
 		struct directory *leaf = address(root->reference[i]);
 		if (!is_dead(root->reference[i]) && !(leaf && leaf->present == FANOUT))
-			err = grow_leaf(map, pages, root, i);
+			err = grow_leaf(map, free, pages, root, i);
 	}
 	if (err != E_OK)
-		directory_put(map, pages, &map->root);
+		directory_put(map, &map->root);
 	return err;
 }
 
@@ -219,10 +218,10 @@ static void shrink(struct slotmap *map, const struct lib_pages *pages, uint32_t 
 	struct directory *leaf = address(*leaf_reference);
 	page_put(map, pages, &leaf->reference[number % FANOUT]);
 	leaf->present--;
-	if (!directory_put(map, pages, leaf_reference))
+	if (!directory_put(map, leaf_reference))
 		return;
 	root->present--;
-	directory_put(map, pages, &map->root);
+	directory_put(map, &map->root);
 }
 
 static struct page *page_of(const struct slotmap *map, uint32_t number)
@@ -241,23 +240,24 @@ void slotmap_fini(struct slotmap *map, const struct lib_pages *pages)
 			if (!is_absent(leaf->reference[j]))
 				pages->put(pages->ctx, address(leaf->reference[j]));
 		if (leaf)
-			pages->put(pages->ctx, leaf);
+			map->directories->put(map->directories->ctx, leaf);
 	}
 	if (root)
-		pages->put(pages->ctx, root);
-	slotmap_init(map, map->entry_bytes);
+		map->directories->put(map->directories->ctx, root);
+	slotmap_init(map, map->entry_bytes, map->directories);
 }
 
 /* -- objects ---------------------------------------------------------------------------------- */
 
-err_t slotmap_add(struct slotmap *map, const struct lib_pages *pages, uint64_t *id, void **entry)
+err_t slotmap_add(struct slotmap *map, struct list *free, const struct lib_pages *pages,
+                  uint64_t *id, void **entry)
 {
-	if (list_is_empty(&map->free)) {
-		err_t err = grow(map, pages);
+	if (list_is_empty(free)) {
+		err_t err = grow(map, free, pages);
 		if (err != E_OK)
 			return err;
 	}
-	struct page *page = container_of(list_first(&map->free), struct page, link);
+	struct page *page = container_of(list_first(free), struct page, link);
 	uint32_t index = page->first;
 	struct slot *slot = slot_at(map, page, index);
 	page->first = slot->word & LOW_MASK;
@@ -290,7 +290,8 @@ void *slotmap_get(const struct slotmap *map, uint64_t id)
 	return slot ? slot->entry : NULL;
 }
 
-err_t slotmap_remove(struct slotmap *map, const struct lib_pages *pages, uint64_t id)
+err_t slotmap_remove(struct slotmap *map, struct list *free, const struct lib_pages *pages,
+                     uint64_t id)
 {
 	struct page *page;
 	struct slot *slot = find(map, id, &page);
@@ -304,7 +305,7 @@ err_t slotmap_remove(struct slotmap *map, const struct lib_pages *pages, uint64_
 		slot->word = (generation + 1) << SLOTMAP_INDEX_BITS | END;
 		if (page->first == END) {
 			page->first = index;
-			list_push_front(&map->free, &page->link);
+			list_push_front(free, &page->link);
 		} else {
 			struct slot *last = slot_at(map, page, page->last);
 			last->word = (last->word & ~LOW_MASK) | index;
@@ -402,7 +403,7 @@ static bool page_valid(const struct slotmap *map, const struct page *page)
 
 /* Counts what is below; false if the directory's own count or a page is wrong. */
 static bool leaf_valid(const struct slotmap *map, const struct directory *leaf, uint32_t at,
-                       struct slotmap *sum, size_t *with_free)
+                       struct slotmap *sum)
 {
 	uint32_t present = 0;
 	for (unsigned int i = 0; i < FANOUT; i++) {
@@ -413,7 +414,6 @@ static bool leaf_valid(const struct slotmap *map, const struct directory *leaf, 
 			return false;
 		present++;
 		sum->live += page->live;
-		*with_free += page->first != END;
 	}
 	sum->pages += 1 + present;
 	return present > 0 && present == leaf->present;
@@ -423,19 +423,14 @@ bool slotmap_valid(const struct slotmap *map)
 {
 	const struct directory *root = address(map->root);
 	struct slotmap sum = { .pages = root ? 1 : 0 };
-	size_t with_free = 0, listed = 0;
 	uint32_t present = 0;
 	for (unsigned int i = 0; root && i < FANOUT; i++) {
 		const struct directory *leaf = address(root->reference[i]);
-		if (leaf && !leaf_valid(map, leaf, i, &sum, &with_free))
+		if (leaf && !leaf_valid(map, leaf, i, &sum))
 			return false;
 		present += leaf != NULL;
 	}
 	if (root && (present == 0 || present != root->present))
 		return false;
-	if (sum.live != map->live || sum.pages != map->pages || !list_valid(&map->free, with_free))
-		return false;
-	for (const struct list *at = list_first(&map->free); at; at = list_after(&map->free, at))
-		listed++;
-	return listed == with_free;
+	return sum.live == map->live && sum.pages == map->pages;
 }
