@@ -19,6 +19,7 @@
 enum {
 	CALLS_DEFAULT = 200000,
 	CALLS_A_ROUND = 10000,
+	CALLS_A_CHECK = 500,
 	CALLS_A_REPORT = 1000000,
 	TICK_PRIORITY = 254,
 	TICK_US = 10000,
@@ -173,7 +174,8 @@ static void on_idle(void)
 	run.idle++;
 	if (count_calls() != 0)
 		stuck_ticks = 0;
-	word_t which = random_below(&controller_random, THREADS + 1);
+	world_settle_servers();
+	word_t which = random_below(&controller_random, THREADS + 2);
 	if (which < THREADS)
 		restart((unsigned int)which);
 	else
@@ -353,7 +355,7 @@ int main(const struct abi_boot_info *info)
 	env_mark();
 	run.target = config_number("opt/fuzz/calls", CALLS_DEFAULT);
 	run.seed = config_number("opt/fuzz/seed", 1);
-	run.check_every = run.next_check = config_number("opt/fuzz/check", CALLS_A_ROUND);
+	run.check_every = run.next_check = config_number("opt/fuzz/check", CALLS_A_CHECK);
 	can_check = kernel_is_freehold() && kernel_has_debug_calls();
 	world_init(run.seed, kernel_is_freehold());
 	cptr_t notification = notification_new(), reply = reply_new();

@@ -101,6 +101,11 @@ static bool is_live(word_t s)
 word_t slot_of_kind(struct fuzz *f, unsigned int kind)
 {
 	word_t s = find_slot(f, kind, 1);
+	/* What the group made itself can be lost while somebody waits for it. */
+	if (s < PLAY_BASE && random_one_in(&f->random, 2)) {
+		word_t own = find_slot(f, kind, PLAY_BASE);
+		s = own ? own : s;
+	}
 	/* Mostly not the threads that fuzz, and not the vspace that they are in. */
 	if (is_live(s) && !random_one_in(&f->random, 3))
 		s = find_slot(f, kind, 1);
@@ -114,7 +119,11 @@ static word_t victim(struct fuzz *f)
 {
 	if (random_one_in(&f->random, 300))
 		return random_below(&f->random, PLAY_BASE);
-	word_t s = find_slot(f, KIND_UNKNOWN, PLAY_BASE);
+	static const uint8_t busy[] = { OBJ_ENDPOINT,      OBJ_NOTIFICATION, OBJ_REPLY,
+		                        OBJ_SCHED_CONTEXT, OBJ_TCB,          OBJ_X86_PML4 };
+	word_t s = random_one_in(&f->random, 4)
+	                   ? find_slot(f, busy[random_below(&f->random, sizeof busy)], PLAY_BASE)
+	                   : find_slot(f, KIND_UNKNOWN, PLAY_BASE);
 	for (unsigned int i = 0; i < 20 && (!s || f->group->kind[s] == KIND_EMPTY); i++)
 		s = PLAY_BASE + random_below(&f->random, PLAY_SLOTS - PLAY_BASE);
 	return s ? s : PLAY_BASE;
