@@ -241,6 +241,13 @@ static struct proto_request request_for(const struct proto_fuzz *fuzz, uint64_t 
 	return request;
 }
 
+err_t proto_fuzz_handle(const struct proto_interface *interface, struct proto_request *request)
+{
+	const struct proto_method *method = &interface->methods[request->label - PROTO_LABEL_BASE];
+	request->cap_out = method->caps_out;
+	return method->flags & PROTO_PARKS && request->badge & 1 ? E_PENDING : E_OK;
+}
+
 void proto_fuzz_input(const struct proto_fuzz *fuzz, const uint8_t *data, size_t size)
 {
 	uint64_t words[PROTO_WORDS_MAX] = { 0 };
@@ -383,8 +390,28 @@ static void break_one(const struct proto_fuzz *fuzz, const struct proto_codec *c
 		MUST((decode(fuzz, codec, good, i) == E_OK) == (i == length));
 }
 
+/* A server without handlers. */
+static void no_handlers(const struct proto_fuzz *fuzz)
+{
+	uint64_t words[PROTO_WORDS_MAX] = { 0 };
+	/* Of the kind that a table of handlers is, and longer. */
+	void *ops = calloc(fuzz->interface->methods_count, sizeof(proto_serve_fn *));
+	MUST(ops);
+	const struct proto_fuzz without = { fuzz->interface, ops, fuzz->codecs };
+	for (unsigned int i = 0; i < fuzz->interface->methods_count; i++) {
+		const struct proto_method *method = &fuzz->interface->methods[i];
+		struct proto_request request =
+		        request_for(fuzz, PROTO_LABEL_BASE + i, method->in.words_min);
+		current = method->name;
+		dispatch(&without, &request, words);
+		MUST(request.error == E_UNSUPPORTED);
+	}
+	free(ops);
+}
+
 void proto_fuzz_all(const struct proto_fuzz *fuzz, unsigned int rounds, uint64_t seed)
 {
+	no_handlers(fuzz);
 	uint64_t words[PROTO_WORDS_MAX];
 	uint64_t state = seed ? seed : 1;
 	for (const struct proto_codec *codec = fuzz->codecs; codec->name; codec++) {

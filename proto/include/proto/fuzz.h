@@ -21,8 +21,7 @@ struct proto_codec {
 
 struct proto_fuzz {
 	const struct proto_interface *interface;
-	const void
-	        *ops; /* handlers for every method: done at once, or PENDING if the badge is odd */
+	const void *ops; /* PROTO_FUZZ_HANDLER for every method */
 	const struct proto_codec *codecs;
 };
 
@@ -36,6 +35,23 @@ struct proto_fuzz {
 			*again_length = interface##_##message##_encode(again, &body);              \
 		return err;                                                                        \
 	}
+
+/* A handler that takes everything: done at once, or PENDING if the badge is odd. */
+#define PROTO_FUZZ_HANDLER(interface, method, ...)                                                 \
+	_Pragma("GCC diagnostic push");                                                            \
+	_Pragma("GCC diagnostic ignored \"-Wunused-parameter\"");                                  \
+	static err_t on_##method(void *server,                                                     \
+	                         struct proto_request *request __VA_OPT__(, ) __VA_ARGS__)         \
+	{                                                                                          \
+		return proto_fuzz_handle(&interface##_interface, request);                         \
+	}                                                                                          \
+	_Pragma("GCC diagnostic pop")
+
+#define PROTO_FUZZ(interface)                                                                      \
+	extern const struct proto_fuzz interface##_fuzz;                                           \
+	const struct proto_fuzz interface##_fuzz = { &interface##_interface, &ops, codecs }
+
+err_t proto_fuzz_handle(const struct proto_interface *interface, struct proto_request *request);
 
 /* One input of a fuzzer: a message to a decoder, and to the dispatch. Aborts on a mistake. */
 void proto_fuzz_input(const struct proto_fuzz *fuzz, const uint8_t *data, size_t size);

@@ -56,8 +56,8 @@ struct proto_name {
 struct proto_field {
 	const char *name;
 	uint16_t offset;       /* in the message, in bytes */
-	uint16_t stride;       /* from one element to the next */
 	uint16_t count;        /* elements; of a varying field the most */
+	uint16_t stride;       /* from one element to the next */
 	uint16_t count_offset; /* where a varying field's count is, a uint16_t; or PROTO_FIXED */
 	uint16_t count_min;    /* of a varying field */
 	uint8_t size;          /* of an element: 1, 2, 4, 8 */
@@ -167,14 +167,71 @@ static inline bool proto_zero(const void *bytes, size_t size)
 	return seen == 0;
 }
 
-static inline bool proto_bulk_ok(const struct proto_bulk *bulk, uint64_t low, uint64_t high)
+/*
+ * What generated code judges values with, in the x_check() of each message and structure. All is
+ * inline and the bounds are constants there, so that what cannot be wrong costs nothing.
+ */
+#define PROTO_TRY(call)                                                                            \
+	do {                                                                                       \
+		err_t proto_try = (call);                                                          \
+		if (proto_try != E_OK)                                                             \
+			return proto_try;                                                          \
+	} while (0)
+#define proto_check_struct(name, value) name##_check(value)
+
+static inline err_t proto_check_zero(const void *reserved, size_t size)
 {
-	return bulk->share != 0 && bulk->length >= low && bulk->length <= high &&
-	       range_ok(bulk->offset, bulk->length, UINT64_MAX);
+	if (!proto_zero(reserved, size))
+		return E_PROTOCOL;
+	return E_OK;
+}
+
+/* low is a multiple of step. */
+static inline err_t proto_check_value(uint64_t value, uint64_t low, uint64_t high, uint64_t step,
+                                      bool optional)
+{
+	if (optional && value == 0)
+		return E_OK;
+	if (value < low)
+		return E_INVAL;
+	if (value > high)
+		return E_INVAL;
+	if (value % step != 0)
+		return E_INVAL;
+	return E_OK;
+}
+
+static inline err_t proto_check_flags(uint64_t value, uint64_t mask)
+{
+	if (value & ~mask)
+		return E_INVAL;
+	return E_OK;
+}
+
+/* low, high: of the length. */
+static inline err_t proto_check_bulk(const struct proto_bulk *bulk, uint64_t low, uint64_t high)
+{
+	if (bulk->share == 0)
+		return E_INVAL;
+	if (bulk->length < low)
+		return E_INVAL;
+	if (bulk->length > high)
+		return E_INVAL;
+	if (!range_ok(bulk->offset, bulk->length, UINT64_MAX))
+		return E_INVAL;
+	return E_OK;
+}
+
+/* count * unit is known not to wrap. */
+static inline err_t proto_check_range(uint64_t start, uint64_t count, uint64_t unit, uint64_t limit)
+{
+	if (!range_ok(start, count * unit, limit))
+		return E_INVAL;
+	return E_OK;
 }
 
 /*
- * A message's encoder, which returns its length in words, and its decoder; each interface has an
+ * A message's encoder, which returns its length in words, and its decoder; each message has an
  * x_check() for the values. Of a message that varies, tail is the last field, up to most elements,
  * and least the fewest words; its bytes beyond the tail must be zero.
  */
@@ -218,6 +275,54 @@ static inline bool proto_bulk_ok(const struct proto_bulk *bulk, uint64_t low, ui
 		return message##_check(to);                                                        \
 	}
 
+/*
+ * A method's decoder, handler and encoder. takes: IN, or NO_IN if a request has no words; gives:
+ * OUT, or NO_OUT if a reply has none.
+ */
+#define PROTO_SERVE(interface, method, takes, gives)                                               \
+	static err_t serve_##method(const void *ops, void *server, struct proto_request *request)  \
+	{                                                                                          \
+		const struct interface##_ops *handlers = ops;                                      \
+		if (!handlers->method)                                                             \
+			return E_UNSUPPORTED;                                                      \
+		PROTO_DECODE_##takes(interface##_##method);                                        \
+		PROTO_DECLARE_##gives(interface##_##method);                                       \
+		err_t error =                                                                      \
+		        handlers->method(server, request PROTO_PASS_##takes PROTO_PASS_##gives);   \
+		PROTO_ENCODE_##gives(interface##_##method, &out);                                  \
+		return error;                                                                      \
+	}
+#define PROTO_DECODE_IN(method)                                                                    \
+	struct method##_in in;                                                                     \
+	PROTO_TRY(method##_in_decode(&in, request->words, request->length))
+#define PROTO_DECLARE_OUT(method) struct method##_out out = { 0 }
+#define PROTO_PASS_IN , &in
+#define PROTO_PASS_OUT , &out
+#define PROTO_ENCODE_OUT(method, results)                                                          \
+	do {                                                                                       \
+		if (error == E_OK)                                                                 \
+			request->reply_length = method##_out_encode(request->reply, results);      \
+	} while (0)
+#define PROTO_DECODE_NO_IN(method) (void)0
+#define PROTO_DECLARE_NO_OUT(method) (void)0
+#define PROTO_PASS_NO_IN
+#define PROTO_PASS_NO_OUT
+#define PROTO_ENCODE_NO_OUT(method, results) (void)0
+
+/* The late answer of a method that parks. */
+#define PROTO_ANSWER_OUT(interface, method, caps_out)                                              \
+	void interface##_##method##_answer(struct proto_request *request, err_t error,             \
+	                                   const struct interface##_##method##_out *out)           \
+	{                                                                                          \
+		proto_answer(request, error, caps_out);                                            \
+		PROTO_ENCODE_OUT(interface##_##method, out);                                       \
+	}
+#define PROTO_ANSWER_NO_OUT(interface, method, caps_out)                                           \
+	void interface##_##method##_answer(struct proto_request *request, err_t error)             \
+	{                                                                                          \
+		proto_answer(request, error, caps_out);                                            \
+	}
+
 /* An event's decoder and dispatch, with a body and without. */
 #define PROTO_SERVE_EVENT(interface, event)                                                        \
 	static err_t serve_##event(const void *ops, void *client, const uint64_t *body,            \
@@ -239,6 +344,17 @@ static inline bool proto_bulk_ok(const struct proto_bulk *bulk, uint64_t low, ui
 		if (length == 0 && handlers->event)                                                \
 			handlers->event(client);                                                   \
 		return length == 0 ? E_OK : E_PROTOCOL;                                            \
+	}
+
+/* Of the tables methods[] and events[], of which entry 0 is empty. */
+#define PROTO_INTERFACE(interface, version)                                                        \
+	const struct proto_interface interface##_interface = {                                     \
+		#interface,                                                                        \
+		version,                                                                           \
+		sizeof(methods) / sizeof(*methods),                                                \
+		sizeof(events) / sizeof(*events),                                                  \
+		methods,                                                                           \
+		events,                                                                            \
 	}
 
 /* What is wrong with a request whose body was not looked at yet; E_OK if it may be decoded. */

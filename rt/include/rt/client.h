@@ -31,24 +31,34 @@ static inline err_t proto_reply_error(uint64_t label, uint64_t errors)
 }
 
 /*
- * Calls dest with *length words, and replaces them by those of the reply, at most capacity (at
- * least four). caps: capabilities that are sent, already in the IPC buffer; caps_out: that must
- * come back. After an error, a capability may have come all the same: the caller's slot is the
- * caller's.
+ * Calls dest with so many words and capabilities, and replaces the words by those of the reply,
+ * *length of them, at most capacity (at least four). made: where the capability that must come back
+ * goes, or null if none does. After an error, one may have come all the same: the caller's slot is
+ * the caller's.
  */
-static inline err_t proto_call(cptr_t dest, unsigned int number, unsigned int caps,
-                               unsigned int caps_out, uint64_t errors, uint64_t *words,
+static inline err_t proto_call(cptr_t dest, unsigned int number, const cptr_t *caps,
+                               unsigned int caps_count, const struct sel4_slot *made,
+                               uint64_t errors, uint64_t *words, unsigned int words_count,
                                unsigned int *length, unsigned int capacity)
 {
-	for (unsigned int i = PROTO_WORDS_FAST; i < *length; i++)
+	struct sel4_msg m = { abi_msginfo(PROTO_LABEL_BASE + number, 0, caps_count, words_count),
+		              { 0 },
+		              0 };
+	for (unsigned int i = 0; i < PROTO_WORDS_FAST && i < words_count; i++)
+		m.mr[i] = words[i];
+	for (unsigned int i = PROTO_WORDS_FAST; i < words_count; i++)
 		sel4_ipc_buffer()->msg[i] = words[i];
-	word_t info = abi_msginfo(PROTO_LABEL_BASE + number, 0, caps, *length);
-	struct sel4_msg m = { info, { words[0], words[1], words[2], words[3] }, 0 };
+	for (unsigned int i = 0; i < caps_count; i++)
+		sel4_set_cap(i, caps[i]);
+	if (made)
+		proto_receive_into(*made);
 	m = sel4_call(dest, m);
+	if (made)
+		proto_receive_into((struct sel4_slot){ 0 });
 	if (abi_msginfo_label(m.info) != 0)
 		return proto_reply_error(abi_msginfo_label(m.info), errors | PROTO_ERRORS_COMMON);
 	*length = (unsigned int)abi_msginfo_length(m.info);
-	if (*length > capacity || abi_msginfo_caps(m.info) != caps_out)
+	if (*length > capacity || abi_msginfo_caps(m.info) != (made != NULL))
 		return E_PROTOCOL;
 	for (unsigned int i = 0; i < PROTO_WORDS_FAST; i++)
 		words[i] = m.mr[i];
