@@ -2,8 +2,8 @@
 #include <proto/proto.h>
 #include <lib/assert.h>
 
-static const struct proto_method *find_method(const struct proto_interface *interface,
-                                              uint64_t label)
+const struct proto_method *proto_find_method(const struct proto_interface *interface,
+                                             uint64_t label)
 {
 	if (label < PROTO_LABEL_BASE)
 		return NULL;
@@ -15,7 +15,7 @@ static const struct proto_method *find_method(const struct proto_interface *inte
 
 err_t proto_check(const struct proto_interface *interface, const struct proto_request *request)
 {
-	const struct proto_method *method = find_method(interface, request->label);
+	const struct proto_method *method = proto_find_method(interface, request->label);
 	if (!method)
 		return E_UNSUPPORTED;
 	if (request->length < method->in.words_min || request->length > method->in.words_max)
@@ -42,7 +42,7 @@ bool proto_dispatch(const struct proto_interface *interface, const void *ops, vo
 	request->cap_out = 0;
 	request->error = proto_check(interface, request);
 	if (request->error == E_OK) {
-		const struct proto_method *method = find_method(interface, request->label);
+		const struct proto_method *method = proto_find_method(interface, request->label);
 		request->error = method->serve(ops, server, request);
 		if (request->error == E_PENDING) {
 			assert(method->flags & PROTO_PARKS);

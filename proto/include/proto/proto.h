@@ -102,7 +102,8 @@ struct proto_method {
 	uint8_t unwrap;  /* bit i: the i-th is an object of this server, and arrives as its badge */
 	uint8_t caps_out; /* capabilities of the reply, 0 or 1 */
 	uint8_t cap_kinds[PROTO_CAPS_MAX];
-	uint64_t errors; /* bit e - 64: may be returned */
+	uint64_t errors;          /* bit e - 64: may be returned */
+	const char *cap_out_name; /* null: no capability */
 };
 
 struct proto_event {
@@ -356,6 +357,10 @@ static inline err_t proto_check_range(uint64_t start, uint64_t count, uint64_t u
 		methods,                                                                           \
 		events,                                                                            \
 	}
+
+/* The method of a request's label; null if there is none. */
+const struct proto_method *proto_find_method(const struct proto_interface *interface,
+                                             uint64_t label);
 
 /* What is wrong with a request whose body was not looked at yet; E_OK if it may be decoded. */
 err_t proto_check(const struct proto_interface *interface, const struct proto_request *request);
