@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of proto/golden/test.idl's messages, then garbage in messages that end where memory does. */
+/* Lines of the messages of test.idl, then garbage in messages that end where memory does. */
 #include <proto/log.h>
 #include <proto/rm.h>
 #include <proto/test.h>
