@@ -91,7 +91,8 @@ static void check_arrays(void)
 	say.line_count = 0;
 	request(TEST_METHOD_SAY, words, test_say_in_encode(words, &say),
 	        "say level=LOW line=\"\"!0x0");
-	struct test_spans_in spans = { .spans_count = 2, .spans = { { 1, 2 }, { 3, 10 } } };
+	struct test_spans_in spans = { .spans_count = 2, .spans[0] = { .first = 1, .count = 2 } };
+	spans.spans[1] = (struct test_span){ .first = 3, .count = 10 };
 	length = test_spans_in_encode(words, &spans);
 	request(TEST_METHOD_SPANS, words, length, "spans spans.first=[1,3] spans.count=[2,0xa!]");
 	request(TEST_METHOD_SPANS, words, length - 1,
