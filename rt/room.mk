@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# rt: what a native program starts with. So far: the seL4 stubs, how the stubs of interfaces call,
-# and the start of a root task.
+# rt: what a native program starts with: the seL4 stubs, how the stubs of interfaces call, the start
+# of a root task, and libc.
 rt_USES := abi lib proto
 $(call library,rt)
+include rt/musl.mk

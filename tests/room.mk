@@ -18,6 +18,9 @@ $(call unit_test,tests/proto/idl_test.c,tests/proto/fuzz.c proto/dispatch.c \
 	$(foreach i,$(tests_interfaces),$(addprefix $(B)/gen/proto/,$(i).c $(i)_fuzz.c)))
 $(foreach i,$(tests_interfaces),$(call fuzzer,$(i)))
 
+# libc, on the host: a native program but for what is below rt/libc.h.
+$(call libc_image,tests/libc,tests/libc,libc rt lib,-fno-builtin)
+
 # A root task that fails.
 $(call image,tests/crash)
 

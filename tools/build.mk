@@ -5,6 +5,9 @@
 #                                with the libraries LIBS
 #   $(call image_as,NAME,DIR,LIBS,FLAGS)   the same under another name, with compiler flags
 #   $(call library,DIR...)       build/lib/DIR.a for images, from DIR/*.c and DIR/*.S
+#   $(call libc_image,NAME,DIR,libc rt lib,FLAGS)   image_as for a program that uses libc. Of the
+#                                functions that rt has as well, those of the first are linked
+#   $(call libc_library,DIR...)  a library whose sources may include libc's headers
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
 #   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
 #   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
@@ -124,6 +127,26 @@ $(B)/$(1).elf: $(call objects_in,image/$(1),$(2)) $(patsubst %,$(B)/lib/%.a,$(3)
 endef
 image_as = $(eval $(call image_rules,$(1),$(2),$(3),$(4)))
 image = $(call image_as,$(1),$(1),$(2))
+
+# -- libc ------------------------------------------------------------------------------------------
+
+# What rt/musl.mk makes: one copy of the sources and the headers for all compilers, whatever B is.
+musl := build/musl
+musl_INCLUDE := $(musl)/include
+musl_headers := $(musl)/headers
+
+# musl's headers come before the compiler's, with all that they can declare. Hosted: the compiler
+# may take functions of libc for what they are.
+libc_headers = $(eval $(1): private COMMON += -D_GNU_SOURCE -isystem $(musl_INCLUDE))$(eval \
+	$(1): rt/musl.mk $(musl_headers))
+libc_hosted = $(call libc_headers,$(1))$(eval $(1): private IMAGE_CFLAGS += -fhosted)
+libc_tidied = $(call libc_headers,$(patsubst %,$(B)/tidy/%.ok,\
+	$(filter %.c,$(call sources_in,$(1)))))
+
+libc_image = $(call image_as,$(1),$(2),$(3),$(4))$(call libc_hosted,\
+	$(call objects_in,image/$(1),$(2)))$(call libc_tidied,$(2))
+libc_library = $(call library,$(1))$(foreach d,$(1),$(call libc_hosted,\
+	$(call objects_in,user,$(d)))$(call libc_tidied,$(d)))
 
 # -- interfaces ------------------------------------------------------------------------------------
 
