@@ -22,7 +22,11 @@ err_t proto_check(const struct proto_interface *interface, const struct proto_re
 		return E_PROTOCOL;
 	if (request->caps != method->caps_in)
 		return E_PROTOCOL;
-	if (request->unwrapped != method->unwrap)
+	/* Of `any` kind may be one of the server's own objects, too. */
+	unsigned int any = 0;
+	for (unsigned int i = 0; i < method->caps_in; i++)
+		any |= (unsigned int)(method->cap_kinds[i] == 0) << i;
+	if ((request->unwrapped | any) != (method->unwrap | any))
 		return E_INVAL;
 	if (method->target && method->target != request->target_kind)
 		return E_INVAL;

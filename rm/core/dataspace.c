@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Dataspaces: pages 0 to size - 1, each absent or with a struct page.
+ *
+ * A copy (copy-on-write) has the same struct page for every page there is; both then see it read
+ * only, and who writes gets a page of its own. Sharers are always of one bank, which pays once;
+ * for another bank the copy is made at once, page by page. A shadow is what private regions map:
+ * pages that are not its own are those of its backing, as they are then.
+ *
+ * While a dataspace is being copied (ds->copy), nobody may map its pages: first all its mappings
+ * go, then its pages are shared, in steps. Whoever faults meanwhile waits, so the copy is as the
+ * original was at one moment.
+ *
+ * Pinned pages are never shared: they are copied at once.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+#include <lib/range.h>
+
+/* -- pages ---------------------------------------------------------------------------------------- */
+
+static err_t page_new(struct rm *rm, struct bank *bank, bool cleared, struct page **made)
+{
+	struct page *page = record_get(bank, SLAB_PAGE);
+	if (!page)
+		return E_NOMEM;
+	frame_t f = frame_get(rm, bank, cleared);
+	if (!f) {
+		record_put(bank, SLAB_PAGE, page);
+		return E_NOMEM;
+	}
+	*page = (struct page){ .frame = f, .holders = 1 };
+	frame_at(rm, f)->use = FRAME_PAGE;
+	frame_at(rm, f)->page = page;
+	*made = page;
+	return E_OK;
+}
+
+static void page_free(struct rm *rm, struct bank *bank, struct page *page)
+{
+	unmap_frame(rm, page->frame);
+	frame_put(rm, bank, page->frame);
+	record_put(bank, SLAB_PAGE, page);
+}
+
+/* One dataspace less has it. */
+void page_drop(struct rm *rm, struct bank *bank, struct page *page)
+{
+	if (--page->holders == 0 && page->pins == 0)
+		page_free(rm, bank, page);
+}
+
+/* It stays where it is, whatever becomes of its dataspace. False: over the bank's pin quota. */
+bool page_pin(struct bank *bank, struct page *page)
+{
+	if (bank->pinned == bank->pin_limit)
+		return false;
+	bank->pinned++;
+	page->pins++;
+	return true;
+}
+
+void page_unpin(struct rm *rm, struct bank *bank, struct page *page)
+{
+	bank->pinned--;
+	if (--page->pins == 0 && page->holders == 0)
+		page_free(rm, bank, page);
+}
+
+/* A page with the content of another. */
+static err_t page_copy(struct rm *rm, struct bank *bank, const struct page *from,
+                       struct page **made)
+{
+	err_t err = page_new(rm, bank, false, made);
+	if (err != E_OK)
+		return err;
+	void *to = frame_window(rm, (*made)->frame), *content = frame_window(rm, from->frame);
+	if (!to || !content) {
+		page_drop(rm, bank, *made);
+		return E_NOMEM;
+	}
+	__builtin_memcpy(to, content, PAGE);
+	return E_OK;
+}
+
+/* -- what is where ----------------------------------------------------------------------------------- */
+
+static struct page *own_page(const struct dataspace *ds, uint64_t index)
+{
+	return (struct page *)radix_get(&ds->pages, index);
+}
+
+/* The page as it is read; *shared: it must not be written. NULL: there is none. */
+struct page *dataspace_page(const struct dataspace *ds, uint64_t index, bool *shared)
+{
+	struct page *page = own_page(ds, index);
+	*shared = page ? page->holders > 1 : true;
+	if (!page && ds->backing && index < ds->backing->size)
+		page = own_page(ds->backing, index);
+	return page;
+}
+
+static err_t set_page(struct dataspace *ds, uint64_t index, struct page *page)
+{
+	const struct lib_pages nodes = bank_nodes(ds->object.bank);
+	return radix_set(&ds->pages, &nodes, index, (uint64_t)page);
+}
+
+static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
+{
+	const struct lib_pages nodes = bank_nodes(ds->object.bank);
+	struct page *page = (struct page *)radix_remove(&ds->pages, &nodes, index);
+	ds->resident--;
+	if (ds->flags & RM_DATASPACE_FLAGS_PINNED)
+		page_unpin(rm, ds->object.bank, page);
+	page_drop(rm, ds->object.bank, page);
+}
+
+/*
+ * A page of one dataspace becomes one of another of the same bank; if there is a page already, that
+ * stays, and the other goes.
+ */
+err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
+                     struct dataspace *to, uint64_t to_index)
+{
+	const struct lib_pages nodes = bank_nodes(from->object.bank);
+	struct page *page = own_page(from, from_index);
+	unmap_frame(rm, page->frame);
+	if (own_page(to, to_index)) {
+		clear_page(rm, from, from_index);
+		return E_OK;
+	}
+	err_t err = set_page(to, to_index, page);
+	if (err != E_OK)
+		return err;
+	(void)radix_remove(&from->pages, &nodes, from_index);
+	from->resident--;
+	to->resident++;
+	return E_OK;
+}
+
+/* A page of zeros where none is. */
+err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
+{
+	err_t err = page_new(rm, ds->object.bank, true, page);
+	if (err != E_OK)
+		return err;
+	err = set_page(ds, index, *page);
+	if (err != E_OK)
+		page_drop(rm, ds->object.bank, *page);
+	else
+		ds->resident++;
+	return err;
+}
+
+/* No region of the dataspace shows another page there any more. */
+static void unmap_index(struct rm *rm, struct dataspace *ds, uint64_t index)
+{
+	for (struct list *at = list_first(&ds->regions); at; at = list_after(&ds->regions, at)) {
+		struct region *r = container_of(at, struct region, link);
+		uint64_t pages = (r->interval.end - r->interval.start) / PAGE;
+		if (index < r->first || index - r->first >= pages)
+			continue;
+		uint64_t address = r->interval.start + (index - r->first) * PAGE;
+		unmap_range(rm, r->vspace, address, address + PAGE);
+	}
+}
+
+/* The page that is there, or in the backing, as one that may be written. */
+err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
+{
+	bool shared;
+	struct page *from = dataspace_page(ds, index, &shared), *own = own_page(ds, index);
+	*page = from;
+	if (!shared)
+		return E_OK;
+	err_t err = page_copy(rm, ds->object.bank, from, page);
+	if (err != E_OK)
+		return err;
+	err = set_page(ds, index, *page);
+	if (err != E_OK) {
+		page_drop(rm, ds->object.bank, *page);
+		return err;
+	}
+	unmap_index(rm, ds, index);
+	if (own)
+		page_drop(rm, ds->object.bank, own);
+	else
+		ds->resident++;
+	return E_OK;
+}
+
+/* -- making and holding ------------------------------------------------------------------------------ */
+
+err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t size, bool internal,
+                    struct dataspace **made)
+{
+	err_t err = object_new(rm, bank, KIND_DATASPACE, made);
+	if (err != E_OK)
+		return err;
+	struct dataspace *ds = *made;
+	radix_init(&ds->pages);
+	ds->size = size;
+	ds->kind = kind;
+	ds->internal = internal;
+	ds->caching = RM_CACHING_CACHED;
+	list_init(&ds->shadows);
+	list_init(&ds->shadow_link);
+	list_init(&ds->regions);
+	list_init(&ds->working);
+	list_init(&ds->waiters);
+	list_init(&ds->pager_link);
+	list_init(&ds->read_event.link);
+	list_init(&ds->detached_event.link);
+	ds->read_event.number = RM_EVENT_PAGER_READ;
+	ds->detached_event.number = RM_EVENT_PAGER_DETACHED;
+	deadline_init(&ds->deadline);
+	return E_OK;
+}
+
+/* Somebody needs it: a region, a copy in the making. */
+void dataspace_hold(struct dataspace *ds)
+{
+	ds->object.holders++;
+}
+
+void dataspace_drop(struct rm *rm, struct dataspace *ds)
+{
+	assert(ds->object.holders > 0);
+	if (--ds->object.holders == 0 && ds->internal)
+		object_kill(rm, &ds->object);
+}
+
+static void set_backing(struct dataspace *ds, struct dataspace *backing)
+{
+	ds->backing = backing;
+	if (backing)
+		list_push_back(&backing->shadows, &ds->shadow_link);
+}
+
+err_t dataspace_shadow(struct rm *rm, struct bank *bank, struct dataspace *source,
+                       struct dataspace **made)
+{
+	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_ANONYMOUS, source->size, true, made);
+	if (err == E_OK)
+		set_backing(*made, source);
+	return err;
+}
+
+/* -- long work ------------------------------------------------------------------------------------------ */
+
+static void work_begin(struct rm *rm, struct dataspace *ds, uint8_t work)
+{
+	ds->work = work;
+	ds->cursor = 0;
+	job_add(rm, &ds->object);
+}
+
+static void work_end(struct rm *rm, struct dataspace *ds)
+{
+	ds->work = WORK_NONE;
+	list_remove(&ds->object.link);
+	list_push_back(&ds->object.bank->objects, &ds->object.link);
+	(void)rm;
+}
+
+/*
+ * A copy of size pages of source, from first on: empty so far, its work fills it. BUSY: another one
+ * is being made. Until dataspace_copy_end the source's faults wait.
+ */
+err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank *bank,
+                           uint64_t first, uint64_t size, struct dataspace **made)
+{
+	if (source->copy || source->object.dying || source->work != WORK_NONE)
+		return E_BUSY;
+	if (source->kind == RM_DATASPACE_KIND_PAGED || source->kind == RM_DATASPACE_KIND_DEVICE)
+		return E_UNSUPPORTED;
+	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_CLONE, size, true, made);
+	if (err != E_OK)
+		return err;
+	assert(!source->backing || first == 0);
+	set_backing(*made, source->backing);
+	(*made)->lost = source->lost;
+	(*made)->source = source;
+	(*made)->copy_first = first;
+	(*made)->cursor = source->regions_count;
+	(*made)->work = WORK_HIDE;
+	source->copy = *made;
+	return E_OK;
+}
+
+/* The page, shared or copied, into the copy. */
+static err_t copy_page(struct rm *rm, struct dataspace *to, uint64_t index, struct page *page)
+{
+	struct page *mine = page;
+	if (page->pins > 0 || to->object.bank != to->source->object.bank) {
+		err_t err = page_copy(rm, to->object.bank, page, &mine);
+		if (err != E_OK)
+			return err;
+	} else {
+		page->holders++;
+	}
+	err_t err = set_page(to, index - to->copy_first, mine);
+	if (err != E_OK)
+		page_drop(rm, to->object.bank, mine);
+	else
+		to->resident++;
+	return err;
+}
+
+/* The next region's mappings go: nobody writes then, for a fault waits for the copy's end. */
+static void hide_regions(struct rm *rm, struct dataspace *to)
+{
+	struct list *link = list_first(&to->source->regions);
+	if (!link || to->cursor == 0) {
+		to->work = WORK_COPY;
+		to->cursor = to->copy_first;
+		return;
+	}
+	struct region *r = container_of(link, struct region, link);
+	if (to->hidden < r->interval.start)
+		to->hidden = r->interval.start;
+	if (!hide_step(rm, r->vspace, &to->hidden, r->interval.end))
+		return;
+	to->hidden = 0;
+	list_remove(link);
+	list_push_back(&to->source->regions, link);
+	to->cursor--;
+}
+
+/* A step of a copy. PENDING: there is more to do. */
+err_t dataspace_copy_step(struct rm *rm, struct dataspace *to)
+{
+	if (to->source->object.dying)
+		return E_GONE;
+	if (to->work == WORK_HIDE) {
+		hide_regions(rm, to);
+		return E_PENDING;
+	}
+	for (unsigned int i = 0; i < STEP_PAGES; i++, to->cursor++) {
+		struct page *page = (struct page *)radix_next(&to->source->pages, &to->cursor);
+		if (!page || to->cursor - to->copy_first >= to->size)
+			return E_OK;
+		err_t err = copy_page(rm, to, to->cursor, page);
+		if (err != E_OK)
+			return err;
+	}
+	return E_PENDING;
+}
+
+/* Who waited for the copy's end goes on. What becomes of the copy is the caller's. */
+void dataspace_copy_end(struct rm *rm, struct dataspace *to)
+{
+	to->source->copy = NULL;
+	dataspace_wake(rm, to->source);
+	to->source = NULL;
+	to->work = WORK_NONE;
+}
+
+/* All faults that wait for a page here are tried again. */
+void dataspace_wake(struct rm *rm, struct dataspace *ds)
+{
+	list_append_all(&rm->retry, &ds->waiters);
+}
+
+/* The caller who waits for a new dataspace gets it, or the error. */
+static void answer_made(struct rm *rm, struct dataspace *ds, err_t err, bool is_clone)
+{
+	struct waiter *waiter = container_of(list_first(&ds->working), struct waiter, link);
+	struct proto_request request = { .state = PROTO_PARKED };
+	if (err == E_OK)
+		err = object_cap(rm, &request, &ds->object, FACET_RIGHTS);
+	if (is_clone)
+		rm_dataspace_clone_answer(&request, err);
+	else
+		rm_dataspace_create_answer(&request, err);
+	answer_request(rm, waiter, &request);
+	if (err != E_OK)
+		object_kill(rm, &ds->object);
+}
+
+static err_t fill_step(struct rm *rm, struct dataspace *ds)
+{
+	for (unsigned int i = 0; i < STEP_PAGES; i++, ds->cursor++) {
+		struct page *page;
+		if (ds->cursor == ds->size)
+			return E_OK;
+		if (ds->object.bank->pinned == ds->object.bank->pin_limit)
+			return E_LIMIT;
+		err_t err = dataspace_fill(rm, ds, ds->cursor, &page);
+		if (err != E_OK)
+			return err;
+		(void)page_pin(ds->object.bank, page);
+	}
+	return E_PENDING;
+}
+
+/* The pages from the end on go. True: they are gone. */
+static bool trim_step(struct rm *rm, struct dataspace *ds)
+{
+	for (unsigned int i = 0; i < STEP_PAGES; i++) {
+		uint64_t at = ds->size;
+		if (!radix_next(&ds->pages, &at))
+			return true;
+		clear_page(rm, ds, at);
+	}
+	return false;
+}
+
+/* A part of a dataspace's work. True: the object is gone. */
+bool dataspace_work(struct rm *rm, struct dataspace *ds)
+{
+	err_t err;
+	switch (ds->work) {
+	case WORK_FILL:
+		err = fill_step(rm, ds);
+		if (err == E_PENDING)
+			return false;
+		work_end(rm, ds);
+		answer_made(rm, ds, err, false);
+		return true;
+	case WORK_TRIM:
+		if (!trim_step(rm, ds))
+			return false;
+		work_end(rm, ds);
+		answer_all(rm, &ds->working, E_OK);
+		return true;
+	default:
+		err = dataspace_copy_step(rm, ds);
+		if (err == E_PENDING)
+			return false;
+		dataspace_copy_end(rm, ds);
+		work_end(rm, ds);
+		ds->internal = false;
+		answer_made(rm, ds, err, true);
+		return true;
+	}
+}
+
+/* -- the end ------------------------------------------------------------------------------------------- */
+
+/* The pager is heard no more. What is not there is lost; who waits is told. */
+void dataspace_detach(struct rm *rm, struct dataspace *ds)
+{
+	if (ds->pager) {
+		event_cancel(rm, ds->pager, &ds->read_event);
+		list_remove(&ds->pager_link);
+	}
+	deadline_cancel(&rm->pager_deadlines, &ds->deadline);
+	ds->lost = ds->lost || ds->kind == RM_DATASPACE_KIND_PAGED;
+	dataspace_wake(rm, ds);
+}
+
+/* The next shadow has to do without it; the next region shows nothing. False: there is none. */
+static bool cut_holder(struct rm *rm, struct dataspace *ds)
+{
+	struct list *link = list_first(&ds->shadows);
+	if (link) {
+		struct dataspace *shadow = container_of(link, struct dataspace, shadow_link);
+		list_remove(link);
+		shadow->backing = NULL;
+		shadow->lost = true;
+		return true;
+	}
+	link = list_first(&ds->regions);
+	if (!link)
+		return false;
+	struct region *r = container_of(link, struct region, link);
+	if (!unmap_step(rm, r->vspace, r->interval.start, r->interval.end))
+		return true;
+	r->dataspace = NULL;
+	list_remove(link);
+	ds->regions_count--;
+	ds->object.holders--;
+	return true;
+}
+
+/* A part of a dataspace's end: its shadows, its regions, its pages, itself. */
+bool dataspace_reap(struct rm *rm, struct dataspace *ds)
+{
+	if (ds->source) {
+		dataspace_copy_end(rm, ds);
+		answer_all(rm, &ds->working, E_GONE);
+	}
+	answer_all(rm, &ds->working, E_GONE);
+	dataspace_wake(rm, ds);
+	if (ds->copy || cut_holder(rm, ds))
+		return false;
+	ds->size = 0;
+	if (!trim_step(rm, ds) || ds->object.holders > 0)
+		return false;
+	list_remove(&ds->shadow_link);
+	list_remove(&ds->pager_link);
+	if (ds->pager)
+		event_cancel(rm, ds->pager, &ds->detached_event);
+	object_free(rm, &ds->object);
+	return true;
+}
+
+/* -- requests ------------------------------------------------------------------------------------------- */
+
+static struct dataspace *target(struct rm *rm, const struct proto_request *request)
+{
+	return (struct dataspace *)object_find(rm, request->badge);
+}
+
+static uint8_t rights_of(uint64_t badge)
+{
+	return badge >> FACET_SHIFT & FACET_RIGHTS;
+}
+
+/* A physical range, pinned. */
+static err_t fill_contiguous(struct rm *rm, struct dataspace *ds, unsigned int align,
+                             uint64_t below)
+{
+	struct bank *bank = ds->object.bank;
+	frame_t f = frame_get_run(rm, bank, ds->size, align, below);
+	if (!f)
+		return E_NOMEM;
+	for (uint64_t i = 0; i < ds->size; i++) {
+		struct page *page = record_get(bank, SLAB_PAGE);
+		if (page) {
+			*page = (struct page){ .frame = f + (frame_t)i, .holders = 1 };
+			frame_at(rm, page->frame)->page = page;
+			bool pinned = page_pin(bank, page);
+			if (pinned && set_page(ds, i, page) == E_OK) {
+				ds->resident++;
+				continue;
+			}
+			if (pinned)
+				page_unpin(rm, bank, page);
+			page_drop(rm, bank, page);
+		} else {
+			frame_put(rm, bank, f + (frame_t)i);
+		}
+		for (uint64_t rest = i + 1; rest < ds->size; rest++)
+			frame_put(rm, bank, f + (frame_t)rest);
+		return E_NOMEM;
+	}
+	return E_OK;
+}
+
+err_t on_dataspace_create(void *server, struct proto_request *request,
+                          const struct rm_dataspace_create_in *in)
+{
+	struct rm *rm = server;
+	struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	struct dataspace *ds;
+	bool contiguous = in->flags & RM_DATASPACE_FLAGS_CONTIGUOUS;
+	bool pinned = in->flags & RM_DATASPACE_FLAGS_PINNED;
+	if (contiguous && !pinned)
+		return E_INVAL;
+	if (contiguous && in->size > CHUNK_PAGES)
+		return E_LIMIT;
+	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_ANONYMOUS, in->size, false, &ds);
+	if (err != E_OK)
+		return err;
+	ds->flags = in->flags;
+	if (contiguous)
+		err = fill_contiguous(rm, ds, in->align, in->below);
+	else if (pinned)
+		err = wait_for(rm, bank, &ds->working, RM_METHOD_DATASPACE_CREATE);
+	if (err == E_OK && pinned && !contiguous) {
+		work_begin(rm, ds, WORK_FILL);
+		return E_PENDING;
+	}
+	if (err == E_OK)
+		err = object_cap(rm, request, &ds->object, FACET_RIGHTS);
+	if (err != E_OK)
+		object_kill(rm, &ds->object);
+	return err;
+}
+
+err_t on_dataspace_clone(void *server, struct proto_request *request,
+                         const struct rm_dataspace_clone_in *in)
+{
+	struct rm *rm = server;
+	struct dataspace *source = target(rm, request), *ds;
+	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
+	if (!(rights_of(request->badge) & RM_RIGHT_READ))
+		return E_PERM;
+	if (!range_ok(in->first, in->size, source->size))
+		return E_RANGE;
+	err_t err = dataspace_copy_begin(rm, source, bank, in->first, in->size, &ds);
+	if (err != E_OK)
+		return err;
+	err = wait_for(rm, bank, &ds->working, RM_METHOD_DATASPACE_CLONE);
+	if (err != E_OK) {
+		dataspace_copy_end(rm, ds);
+		object_kill(rm, &ds->object);
+		return err;
+	}
+	job_add(rm, &ds->object);
+	return E_PENDING;
+}
+
+err_t on_dataspace_resize(void *server, struct proto_request *request,
+                          const struct rm_dataspace_resize_in *in)
+{
+	struct rm *rm = server;
+	struct dataspace *ds = target(rm, request);
+	if (!(rights_of(request->badge) & RM_RIGHT_WRITE))
+		return E_PERM;
+	if (ds->work != WORK_NONE || ds->copy || ds->flags || ds->kind == RM_DATASPACE_KIND_DEVICE)
+		return E_BUSY;
+	if (in->size < ds->size) {
+		err_t err = wait_for(rm, ds->object.bank, &ds->working,
+		                     RM_METHOD_DATASPACE_RESIZE);
+		if (err != E_OK)
+			return err;
+		work_begin(rm, ds, WORK_TRIM);
+	}
+	bool shrinks = in->size < ds->size;
+	ds->size = in->size;
+	return shrinks ? E_PENDING : E_OK;
+}
+
+err_t on_dataspace_destroy(void *server, struct proto_request *request)
+{
+	struct rm *rm = server;
+	struct dataspace *ds = target(rm, request);
+	if (rights_of(request->badge) != FACET_RIGHTS)
+		return E_PERM;
+	err_t err = wait_for(rm, ds->object.bank, &ds->object.waiters,
+	                     RM_METHOD_DATASPACE_DESTROY);
+	if (err != E_OK)
+		return err;
+	object_kill(rm, &ds->object);
+	return E_PENDING;
+}
+
+err_t on_dataspace_query(void *server, struct proto_request *request,
+                         struct rm_dataspace_query_out *out)
+{
+	struct rm *rm = server;
+	const struct dataspace *ds = target(rm, request);
+	out->status = (struct rm_dataspace_status){
+		.size = ds->size,
+		.resident = ds->resident,
+		.pinned = ds->flags & RM_DATASPACE_FLAGS_PINNED ? ds->resident : 0,
+		.regions = ds->regions_count,
+		.kind = ds->kind,
+		.flags = ds->flags,
+		.rights = rights_of(request->badge),
+	};
+	return E_OK;
+}
+
+err_t on_dataspace_restrict(void *server, struct proto_request *request,
+                            const struct rm_dataspace_restrict_in *in)
+{
+	struct rm *rm = server;
+	return object_cap(rm, request, &target(rm, request)->object,
+	                  in->rights & rights_of(request->badge));
+}
+
+err_t on_dataspace_physical(void *server, struct proto_request *request,
+                            const struct rm_dataspace_physical_in *in,
+                            struct rm_dataspace_physical_out *out)
+{
+	struct rm *rm = server;
+	const struct dataspace *ds = target(rm, request);
+	if (!(ds->flags & RM_DATASPACE_FLAGS_PINNED) || !range_ok(in->first, in->count, ds->size))
+		return E_RANGE;
+	for (unsigned int i = 0; i < in->count; i++)
+		out->frames[i] = frame_physical(rm, own_page(ds, in->first + i)->frame);
+	out->frames_count = in->count;
+	return E_OK;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events: what a task is told without asking. An event stands in what it is about, so that sending
+ * needs no memory, cannot fail, and happens once until it is taken. What it says is read off when
+ * the task takes it.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+
+void event_init(struct event *event, uint8_t number)
+{
+	list_init(&event->link);
+	event->number = number;
+}
+
+/* The task is told; nothing happens if it is to be already, or is no more. */
+void event_send(struct rm *rm, struct task *task, struct event *event)
+{
+	if (!list_is_empty(&event->link) || task->state == RM_TASK_STATE_DEAD)
+		return;
+	bool was_empty = list_is_empty(&task->events);
+	list_push_back(&task->events, &event->link);
+	task->event_count++;
+	if (was_empty && task->event_slot)
+		rm->ops->signal(rm->kernel, task->event_slot);
+}
+
+void event_cancel(struct rm *rm, struct task *task, struct event *event)
+{
+	(void)rm;
+	if (list_is_empty(&event->link))
+		return;
+	list_remove(&event->link);
+	task->event_count--;
+}
+
+/* ---- what they say --------------------------------------------------------------------------------- */
+
+/* The body of an event of that name, in words from the second on. */
+#define BODY(name, ...)                                                                            \
+	rm_##name##_event_encode(words + 1, &(struct rm_##name##_event){ __VA_ARGS__ })
+
+static unsigned int session_words(struct rm *rm, struct event *event, uint64_t *words)
+{
+	struct session *s;
+	switch (event->number) {
+	case RM_EVENT_SESSION_OPENED:
+		s = container_of(event, struct session, opened);
+		s->server_knows = true;
+		return BODY(session_opened, .session = { slotmap_id(&rm->objects, s) },
+		            .badge = slotmap_id(&rm->objects, s),
+		            .guarantee = s->object.bank->guarantee * PAGE,
+		            .limit = s->object.bank->limit * PAGE);
+	default:
+		s = container_of(event, struct session, severed_server);
+		return BODY(session_severed, .session = { slotmap_id(&rm->objects, s) },
+		            .reason = s->reason);
+	}
+}
+
+/* The client's: with that, the session may be over. */
+static unsigned int client_words(struct rm *rm, struct event *event, uint64_t *words)
+{
+	struct session *s = container_of(event, struct session, severed_client);
+	unsigned int length = BODY(session_severed, .session = { slotmap_id(&rm->objects, s) },
+	                           .reason = s->reason);
+	session_settle(rm, s);
+	return length;
+}
+
+static unsigned int watch_words(struct rm *rm, struct event *event, uint64_t *words)
+{
+	struct watch *watch = container_of(event, struct watch, event);
+	if (watch->of_name)
+		return BODY(name_up, .cookie = watch->cookie);
+	unsigned int length = BODY(task_died, .cookie = watch->cookie, .at = watch->fault_address,
+	                           .instruction = watch->fault_instruction,
+	                           .status = watch->status, .reason = watch->reason);
+	watch_drop(rm, watch);
+	return length;
+}
+
+/* The next pages in order that are waited for, and were not told of. */
+static unsigned int read_words(struct rm *rm, struct event *event, uint64_t *words)
+{
+	struct dataspace *ds = container_of(event, struct dataspace, read_event);
+	uint64_t first = 0, count = 0;
+	struct list *at = list_first(&ds->waiters);
+	for (unsigned int i = 0; at && i < STEP_PAGES; i++, at = list_after(&ds->waiters, at)) {
+		struct fault *fault = container_of(at, struct fault, link);
+		if (fault->told)
+			continue;
+		if (count == 0)
+			first = fault->page;
+		if (fault->page != first + count && (count == 0 || fault->page != first + count - 1))
+			break;
+		count += fault->page == first + count;
+		fault->told = true;
+	}
+	/* Who waits behind those is the next event's. */
+	if (at && count > 0)
+		event_send(rm, ds->pager, event);
+	return count == 0 ? 0
+	                  : BODY(pager_read, .cookie = ds->cookie, .first = first, .count = count);
+}
+
+static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *words)
+{
+	switch (event->number) {
+	case RM_EVENT_SESSION_OPENED:
+	case RM_EVENT_SESSION_SEVERED:
+		return session_words(rm, event, words);
+	case EVENT_SEVERED_CLIENT:
+		return client_words(rm, event, words);
+	case RM_EVENT_NAME_UP:
+	case RM_EVENT_TASK_DIED:
+		return watch_words(rm, event, words);
+	case RM_EVENT_PAGER_READ:
+		return read_words(rm, event, words);
+	case RM_EVENT_PAGER_DETACHED: {
+		const struct dataspace *ds = container_of(event, struct dataspace, detached_event);
+		return BODY(pager_detached, .cookie = ds->cookie);
+	}
+	default: {
+		assert(event->number == RM_EVENT_FAULT_DONE);
+		struct fault *fault = container_of(event, struct fault, event);
+		unsigned int length = BODY(fault_done, .cookie = fault->vspace->cookie,
+		                           .token = fault->token, .result = fault->result);
+		fault_forget(rm, fault);
+		return length;
+	}
+	}
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------- */
+
+static struct task *target(struct rm *rm, const struct proto_request *request)
+{
+	return (struct task *)object_find(rm, request->badge);
+}
+
+err_t on_event_next(void *server, struct proto_request *request, struct rm_event_next_out *out)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	out->record_count = 0;
+	struct list *link;
+	while ((link = list_first(&task->events)) != NULL) {
+		struct event *event = container_of(link, struct event, link);
+		unsigned int number = event->number == EVENT_SEVERED_CLIENT
+		                              ? RM_EVENT_SESSION_SEVERED
+		                              : event->number;
+		event_cancel(rm, task, event);
+		unsigned int length = event_words(rm, event, out->record);
+		if (length == 0)
+			continue;
+		out->record[0] = proto_event_header(number, length);
+		out->record_count = (uint16_t)(length + 1);
+		return E_OK;
+	}
+	return E_OK;
+}
+
+/* The notification is there, and rm's capability to it has the badge. */
+static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge)
+{
+	struct bank *bank = task->object.bank;
+	if (!task->event_object)
+		task->event_object = small_get(rm, bank, OBJ_NOTIFICATION);
+	if (!task->event_object)
+		return E_NOMEM;
+	slot_t slot = task->event_slot;
+	if (slot) {
+		rm->ops->remove(rm->kernel, slot);
+		task->event_slot = 0;
+	} else {
+		slot = slot_get(rm, bank);
+	}
+	if (!slot)
+		return E_NOMEM;
+	err_t err = KERNEL(rm, mint, slot, task->event_object, CAP_ALL, badge);
+	if (err != E_OK) {
+		slot_put(rm, bank, slot);
+		return err;
+	}
+	task->event_slot = slot;
+	if (!list_is_empty(&task->events))
+		rm->ops->signal(rm->kernel, slot);
+	return E_OK;
+}
+
+void event_end(struct rm *rm, struct task *task)
+{
+	if (task->event_slot) {
+		rm->ops->remove(rm->kernel, task->event_slot);
+		slot_put(rm, task->object.bank, task->event_slot);
+	}
+	if (task->event_object)
+		small_put(rm, task->object.bank, task->event_object);
+	task->event_slot = task->event_object = 0;
+}
+
+err_t on_event_notification(void *server, struct proto_request *request,
+                            const struct rm_event_notification_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	err_t err = notification_with(rm, task, in->badge);
+	if (err == E_OK)
+		err = scratch_copy(rm, task->event_object, CAP_RECEIVE);
+	if (err == E_OK)
+		request->cap_out = rm->scratch;
+	return err;
+}
+
+err_t on_event_bind(void *server, struct proto_request *request, const struct rm_event_bind_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	const struct thread *thread = (struct thread *)object_find(rm, request->cap_badges[0]);
+	if (thread->task != task)
+		return E_PERM;
+	err_t err = notification_with(rm, task, in->badge);
+	return err == E_OK ? KERNEL(rm, thread_bind, thread->tcb, task->event_object) : err;
+}
+
+/* ---- watchers of death ------------------------------------------------------------------------------- */
+
+/* What was watched is no more; the watch goes when its watcher has taken the event. */
+void watch_tell(struct rm *rm, struct watch *watch, const struct task *dead)
+{
+	list_remove(&watch->link);
+	watch->reason = dead->reason;
+	watch->status = dead->status;
+	watch->fault_address = dead->fault_address;
+	watch->fault_instruction = dead->fault_instruction;
+	event_send(rm, watch->watcher, &watch->event);
+}
+
+void watch_drop(struct rm *rm, struct watch *watch)
+{
+	event_cancel(rm, watch->watcher, &watch->event);
+	list_remove(&watch->link);
+	list_remove(&watch->watcher_link);
+	struct name *name = watch->of_name;
+	record_put(watch->watcher->object.bank, SLAB_RECORD, watch);
+	if (name)
+		name_settle(rm, name);
+}
+
+struct watch *watch_new(struct task *watcher, struct list *watched, uint64_t cookie,
+                        struct name *of_name)
+{
+	struct watch *watch = record_get(watcher->object.bank, SLAB_RECORD);
+	_Static_assert(sizeof(*watch) <= RECORD_BYTES);
+	if (!watch)
+		return NULL;
+	*watch = (struct watch){ .watcher = watcher, .cookie = cookie, .of_name = of_name };
+	event_init(&watch->event, of_name ? RM_EVENT_NAME_UP : RM_EVENT_TASK_DIED);
+	list_push_back(&watcher->watches, &watch->watcher_link);
+	list_push_back(watched, &watch->link);
+	return watch;
+}
+
+static struct watch *watch_find(const struct task *watcher, const struct list *watched,
+                                uint64_t cookie)
+{
+	for (struct list *at = list_first(watched); at; at = list_after(watched, at)) {
+		struct watch *watch = container_of(at, struct watch, link);
+		if (watch->watcher == watcher && watch->cookie == cookie)
+			return watch;
+	}
+	return NULL;
+}
+
+err_t on_task_watch(void *server, struct proto_request *request, const struct rm_task_watch_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
+	if (watcher->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	if (watch_find(watcher, &task->watchers, in->cookie))
+		return E_EXIST;
+	struct watch *watch = watch_new(watcher, &task->watchers, in->cookie, NULL);
+	if (!watch)
+		return E_NOMEM;
+	if (task->state == RM_TASK_STATE_DEAD)
+		watch_tell(rm, watch, task);
+	return E_OK;
+}
+
+err_t on_task_unwatch(void *server, struct proto_request *request,
+                      const struct rm_task_unwatch_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
+	struct watch *watch = watch_find(watcher, &task->watchers, in->cookie);
+	if (!watch)
+		return E_NOENT;
+	watch_drop(rm, watch);
+	return E_OK;
+}

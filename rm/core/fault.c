@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page faults: what an address is, by rm's own tables and nothing else, and what becomes of the
+ * fault. fault_resolve() decides, in this order:
+ *
+ *   no region, no right          the program's own mistake
+ *   its dataspace ended          lost
+ *   being copied                 wait
+ *   beyond the dataspace's end   lost
+ *   a page that a pager has      wait, and tell it
+ *   no page                      one of zeros, which the bank pays for
+ *   shared, and written to       a page of its own
+ *   else                         it was not mapped: map it
+ *
+ * Around the page its neighbours are mapped as well: those that are there, and, where a region is
+ * touched for the first time in order, those that come next, twice as many each time.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+#include <lib/range.h>
+
+enum { GROW_MAX = 1 << 20 };
+
+static uint8_t right_for(enum rm_access access)
+{
+	return access == RM_ACCESS_WRITE     ? RM_RIGHT_WRITE
+	       : access == RM_ACCESS_EXECUTE ? RM_RIGHT_EXECUTE
+	                                     : RM_RIGHT_READ;
+}
+
+static unsigned int attributes_of(const struct region *r)
+{
+	unsigned int attributes = r->rights & RM_RIGHT_EXECUTE ? 0 : VM_NO_EXECUTE;
+	switch (r->dataspace->caching) {
+	case RM_CACHING_UNCACHED:
+		return attributes | VM_UNCACHEABLE;
+	case RM_CACHING_WRITE_COMBINING:
+		return attributes | VM_WRITE_COMBINING;
+	default:
+		return attributes | VM_WRITE_BACK;
+	}
+}
+
+/* The region of an address; one that grows down comes to include it. */
+static struct region *find_region(struct vspace *vspace, uint64_t address)
+{
+	struct interval *i = interval_find_from(&vspace->regions, address);
+	struct region *r = i ? container_of(i, struct region, interval) : NULL;
+	if (!r || r->interval.start <= address)
+		return r;
+	uint64_t start = range_align_down(address, PAGE);
+	uint64_t more = (r->interval.start - start) / PAGE;
+	if (!(r->flags & RM_REGION_FLAGS_GROWS_DOWN) || r->interval.start - start > GROW_MAX ||
+	    more > r->first)
+		return NULL;
+	if (interval_resize(&vspace->regions, &r->interval, start, r->interval.end) != E_OK)
+		return NULL;
+	r->first -= more;
+	return r;
+}
+
+static uint64_t index_of(const struct region *r, uint64_t address)
+{
+	return r->first + (address - r->interval.start) / PAGE;
+}
+
+/* What is behind a page that is not in the region's own dataspace. */
+static struct dataspace *source_of(struct dataspace *ds, uint64_t index)
+{
+	return ds->backing && index < ds->backing->size ? ds->backing : ds;
+}
+
+/* The pager is told of the pages that are waited for. */
+static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, uint64_t index,
+                                          struct fault *fault)
+{
+	fault->page = index;
+	fault->told = false;
+	list_push_back(&ds->waiters, &fault->link);
+	event_send(rm, ds->pager, &ds->read_event);
+	if (!ds->deadline.is_set)
+		deadline_set(&rm->pager_deadlines, &ds->deadline,
+		             rm->now_ns + ds->deadline_ms * 1000000ull);
+	return RM_FAULT_RESULT_WAIT;
+}
+
+/* Whether a page may be made where none is. */
+static bool may_fill(const struct dataspace *ds, uint64_t index)
+{
+	const struct dataspace *source = ds->backing && index < ds->backing->size ? ds->backing : ds;
+	return !ds->lost && !source->lost && source->kind != RM_DATASPACE_KIND_PAGED &&
+	       source->kind != RM_DATASPACE_KIND_DEVICE;
+}
+
+/* One page of a region, which nobody waits for. False: it could not be. */
+static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, bool fills)
+{
+	struct dataspace *ds = r->dataspace;
+	uint64_t index = index_of(r, address);
+	bool shared;
+	if (index >= ds->size)
+		return false;
+	struct page *page = dataspace_page(ds, index, &shared);
+	if (!page && fills && may_fill(ds, index)) {
+		if (dataspace_fill(rm, ds, index, &page) != E_OK)
+			return false;
+		shared = false;
+	}
+	return page && map_page(rm, r->vspace, address, page->frame,
+	                        r->rights & RM_RIGHT_WRITE && !shared,
+	                        attributes_of(r)) == E_OK;
+}
+
+/* The pages of the same leaf around address, which was mapped just now. filled: for the first time. */
+static void map_around(struct rm *rm, struct region *r, uint64_t address, bool filled)
+{
+	uint64_t low = range_align_down(address, AROUND_MAX * PAGE), high = low + AROUND_MAX * PAGE;
+	if (filled) {
+		bool in_order = address == r->next_touch;
+		r->around = in_order && r->around < AROUND_MAX ? r->around * 2
+		            : in_order                         ? r->around
+		                                               : 1;
+		low = address + PAGE;
+		uint64_t leaf_end = (address | ((1 << LEAF_BITS) - 1)) + 1;
+		high = address + r->around * (uint64_t)PAGE;
+		high = high < leaf_end ? high : leaf_end;
+	}
+	low = low > r->interval.start ? low : r->interval.start;
+	high = high < r->interval.end ? high : r->interval.end;
+	uint64_t at = low;
+	for (; at < high; at += PAGE) {
+		const struct mapping *m = mapping_at(r->vspace, at);
+		if (at == address || (m && m->state == MAPPING_LIVE))
+			continue;
+		if (!map_neighbour(rm, r, at, filled) && filled)
+			break;
+	}
+	if (filled)
+		r->next_touch = at > address + PAGE ? at : address + PAGE;
+}
+
+/*
+ * RESUME: the page is mapped. WAIT: the fault stands in a list from which it is tried again.
+ */
+enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
+                                   enum rm_access access, struct fault *fault)
+{
+	if (vspace->copier) {
+		list_push_back(&vspace->waiters, &fault->link);
+		return RM_FAULT_RESULT_WAIT;
+	}
+	address = range_align_down(address, PAGE);
+	struct region *r = find_region(vspace, address);
+	if (!r)
+		return RM_FAULT_RESULT_NO_REGION;
+	if (!(r->rights & right_for(access)))
+		return RM_FAULT_RESULT_NO_RIGHT;
+	struct dataspace *ds = r->dataspace;
+	if (!ds || ds->object.dying || index_of(r, address) >= ds->size)
+		return RM_FAULT_RESULT_LOST;
+	uint64_t index = index_of(r, address);
+	if (ds->copy) {
+		list_push_back(&ds->waiters, &fault->link);
+		fault->told = true;
+		return RM_FAULT_RESULT_WAIT;
+	}
+	bool shared, filled = false;
+	struct page *page = dataspace_page(ds, index, &shared);
+	if (!page) {
+		struct dataspace *source = source_of(ds, index);
+		if (source->kind == RM_DATASPACE_KIND_PAGED && !source->lost && !ds->lost)
+			return wait_for_page(rm, source, index, fault);
+		if (!may_fill(ds, index))
+			return RM_FAULT_RESULT_LOST;
+		if (dataspace_fill(rm, ds, index, &page) != E_OK)
+			return RM_FAULT_RESULT_NO_MEMORY;
+		shared = false;
+		filled = true;
+	}
+	if (access == RM_ACCESS_WRITE && shared) {
+		if (dataspace_own(rm, ds, index, &page) != E_OK)
+			return RM_FAULT_RESULT_NO_MEMORY;
+		shared = false;
+	}
+	if (map_page(rm, vspace, address, page->frame, r->rights & RM_RIGHT_WRITE && !shared,
+	             attributes_of(r)) != E_OK)
+		return RM_FAULT_RESULT_NO_MEMORY;
+	if (filled || access != RM_ACCESS_WRITE || r->around > 1)
+		map_around(rm, r, address, filled);
+	return RM_FAULT_RESULT_RESUME;
+}
+
+/* Maps what is there, as far as it is quick; the rest comes by faults. */
+void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t pages)
+{
+	struct region *r = find_region(vspace, start);
+	if (!r->dataspace || r->dataspace->copy || vspace->copier)
+		return;
+	for (uint64_t i = 0; i < pages && i < STEP_PAGES; i++)
+		(void)map_neighbour(rm, r, start + i * PAGE, false);
+}
+
+/* -- waiting ------------------------------------------------------------------------------------------- */
+
+/* A handler's fault is over without a word. */
+void fault_forget(struct rm *rm, struct fault *fault)
+{
+	list_remove(&fault->link);
+	if (fault->thread)
+		return;
+	if (fault->vspace->handler)
+		event_cancel(rm, fault->vspace->handler, &fault->event);
+	list_remove(&fault->vspace_link);
+	record_put(fault->vspace->object.bank, SLAB_RECORD, fault);
+}
+
+/* A fault that waited is tried again. */
+void fault_retry(struct rm *rm, struct fault *fault)
+{
+	enum rm_fault_result result =
+	        fault_resolve(rm, fault->vspace, fault->address, fault->access, fault);
+	if (result == RM_FAULT_RESULT_WAIT)
+		return;
+	if (!fault->thread) {
+		fault->result = (uint8_t)result;
+		event_send(rm, fault->vspace->handler, &fault->event);
+	} else if (result == RM_FAULT_RESULT_RESUME) {
+		thread_fault_end(rm, fault->thread);
+	} else {
+		thread_crash(rm, fault->thread, FAULT_VM, result);
+	}
+}
+
+err_t on_vspace_fault(void *server, struct proto_request *request,
+                      const struct rm_vspace_fault_in *in, struct rm_vspace_fault_out *out)
+{
+	struct rm *rm = server;
+	struct vspace *vspace = (struct vspace *)object_find(rm, request->badge);
+	struct fault *fault = record_get(vspace->object.bank, SLAB_RECORD);
+	_Static_assert(sizeof(*fault) <= RECORD_BYTES);
+	if (!fault || !vspace->handler) {
+		if (fault)
+			record_put(vspace->object.bank, SLAB_RECORD, fault);
+		return E_NOMEM;
+	}
+	*fault = (struct fault){ .vspace = vspace,
+		                 .address = in->at,
+		                 .token = in->token,
+		                 .access = in->access };
+	list_init(&fault->link);
+	list_init(&fault->event.link);
+	fault->event.number = RM_EVENT_FAULT_DONE;
+	list_init(&fault->vspace_link);
+	list_push_back(&vspace->asked, &fault->vspace_link);
+	out->result = (uint8_t)fault_resolve(rm, vspace, in->at, in->access, fault);
+	if (out->result != RM_FAULT_RESULT_WAIT)
+		fault_forget(rm, fault);
+	return E_OK;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the core have of each other; each function is explained where it stands. */
+#pragma once
+#include <rm/core.h>
+
+/* An op of the kernel's that may fail: an error of the core. */
+err_t kernel_err(struct rm *rm, enum abi_error err);
+#define KERNEL(rm, op, ...) kernel_err(rm, (rm)->ops->op((rm)->kernel, __VA_ARGS__))
+
+/* -- memory.c: pages, slots, records -------------------------------------------------------- */
+err_t memory_init(struct rm *rm, const struct rm_boot *boot);
+struct frame *frame_at(const struct rm *rm, frame_t f);
+void frames_push(struct rm *rm, struct frame_list *list, frame_t f);
+void frames_remove(struct rm *rm, struct frame_list *list, frame_t f);
+slot_t page_slot(const struct rm *rm, frame_t f);
+slot_t frame_slot(const struct rm *rm, frame_t f);
+slot_t kernel_slot(const struct rm *rm, frame_t f);
+uint64_t frame_physical(const struct rm *rm, frame_t f);
+void *frame_window(struct rm *rm, frame_t f);
+frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared);
+frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
+                      uint64_t below);
+void frame_put(struct rm *rm, struct bank *bank, frame_t f);
+bool memory_refill(struct rm *rm);
+frame_t kernel_get(struct rm *rm, struct bank *bank);
+void kernel_put(struct rm *rm, struct bank *bank, frame_t f);
+frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsigned int bits);
+err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_page);
+void slots_unmake(struct rm *rm, struct bank *bank, frame_t f, uint32_t slot_page);
+slot_t slot_get(struct rm *rm, struct bank *bank);
+void slot_put(struct rm *rm, struct bank *bank, slot_t slot);
+slot_t small_get(struct rm *rm, struct bank *bank, enum abi_object type);
+void small_put(struct rm *rm, struct bank *bank, slot_t slot);
+slot_t reply_get(struct rm *rm);
+void reply_put(struct rm *rm, slot_t reply);
+
+/* -- bank.c: who pays ------------------------------------------------------------------------ */
+err_t bank_init_root(struct rm *rm, uint64_t limit);
+bool bank_charge(struct rm *rm, struct bank *bank, uint64_t pages);
+void bank_release(struct rm *rm, struct bank *bank, uint64_t pages);
+err_t bank_new(struct rm *rm, struct bank *parent, uint64_t guarantee, uint64_t limit,
+               uint64_t pin_limit, struct bank **made);
+err_t object_new(struct rm *rm, struct bank *bank, uint8_t kind, void *made);
+void object_free(struct rm *rm, struct object *object);
+void *record_get(struct bank *bank, unsigned int slab);
+void record_put(struct bank *bank, unsigned int slab, void *record);
+struct lib_pages bank_nodes(struct bank *bank);
+bool bank_reap(struct rm *rm, struct bank *bank);
+void bank_kill(struct rm *rm, struct bank *bank);
+
+/* -- object.c: capabilities, long work, callers who wait ------------------------------------- */
+struct object *object_find(const struct rm *rm, uint64_t badge);
+uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet);
+err_t object_cap(struct rm *rm, struct proto_request *request, const struct object *object,
+                 unsigned int facet);
+err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t badge);
+err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights);
+void scratch_clear(struct rm *rm);
+void object_kill(struct rm *rm, struct object *object);
+void job_add(struct rm *rm, struct object *object);
+err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method);
+void answer_err(struct rm *rm, struct waiter *waiter, err_t err);
+void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *request);
+void answer_all(struct rm *rm, struct list *waiters, err_t err);
+
+/* -- dataspace.c ------------------------------------------------------------------------------ */
+err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t size, bool internal,
+                    struct dataspace **made);
+void dataspace_hold(struct dataspace *ds);
+void dataspace_drop(struct rm *rm, struct dataspace *ds);
+struct page *dataspace_page(const struct dataspace *ds, uint64_t index, bool *shared);
+err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page);
+err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page);
+err_t dataspace_shadow(struct rm *rm, struct bank *bank, struct dataspace *source,
+                       struct dataspace **made);
+err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank *bank,
+                           uint64_t first, uint64_t size, struct dataspace **made);
+err_t dataspace_copy_step(struct rm *rm, struct dataspace *to);
+void dataspace_copy_end(struct rm *rm, struct dataspace *to);
+bool dataspace_work(struct rm *rm, struct dataspace *ds);
+void dataspace_wake(struct rm *rm, struct dataspace *ds);
+bool dataspace_reap(struct rm *rm, struct dataspace *ds);
+void dataspace_detach(struct rm *rm, struct dataspace *ds);
+void dataspace_timeout(struct rm *rm, struct dataspace *ds);
+err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
+                     struct dataspace *to, uint64_t to_index);
+void page_drop(struct rm *rm, struct bank *bank, struct page *page);
+void page_unpin(struct rm *rm, struct bank *bank, struct page *page);
+bool page_pin(struct bank *bank, struct page *page);
+
+/* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
+err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,
+               unsigned int attributes);
+void unmap_frame(struct rm *rm, frame_t f);
+void unmap_range(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end);
+bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end);
+bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end);
+bool vspace_work(struct rm *rm, struct vspace *vspace);
+struct mapping *mapping_at(const struct vspace *vspace, uint64_t address);
+err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made);
+bool vspace_reap(struct rm *rm, struct vspace *vspace);
+enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
+                                   enum rm_access access, struct fault *fault);
+void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t pages);
+void fault_retry(struct rm *rm, struct fault *fault);
+void fault_forget(struct rm *rm, struct fault *fault);
+
+/* -- task.c ---------------------------------------------------------------------------------------- */
+err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,
+               const char *name, unsigned int length, struct task **made);
+bool task_reap(struct rm *rm, struct task *task);
+bool task_work(struct rm *rm, struct task *task);
+void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t status);
+bool thread_reap(struct rm *rm, struct thread *thread);
+void thread_fault_end(struct rm *rm, struct thread *thread);
+void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t what);
+err_t notification_new(struct rm *rm, struct bank *bank, enum abi_object type, struct list *list,
+                       struct notification **made);
+void notification_kill(struct rm *rm, struct notification *notification);
+
+/* -- event.c --------------------------------------------------------------------------------------- */
+enum { EVENT_SEVERED_CLIENT = 255 }; /* session_severed, to the client */
+void event_init(struct event *event, uint8_t number);
+void event_send(struct rm *rm, struct task *task, struct event *event);
+void event_cancel(struct rm *rm, struct task *task, struct event *event);
+void event_end(struct rm *rm, struct task *task);
+void watch_tell(struct rm *rm, struct watch *watch, const struct task *dead);
+void watch_drop(struct rm *rm, struct watch *watch);
+struct watch *watch_new(struct task *watcher, struct list *watched, uint64_t cookie,
+                        struct name *of_name);
+
+/* -- session.c ------------------------------------------------------------------------------------- */
+void name_settle(struct rm *rm, struct name *name);
+void name_drop_server(struct rm *rm, struct name *name);
+void grant_drop(struct rm *rm, struct grant *grant);
+void session_sever(struct rm *rm, struct session *session, enum rm_reason reason);
+bool session_step(struct rm *rm, struct session *session);
+void session_leave(struct rm *rm, struct session *session, const struct task *task);
+void session_settle(struct rm *rm, struct session *session);
+void session_timeout(struct rm *rm, struct session *session);
+void root_kill(struct rm *rm, struct root *root);
+
+/* -- the handlers of requests, each beside what it is about ---------------------------------------- */
+#define HANDLER(name) err_t on_##name(void *, struct proto_request *);
+#define HANDLER_IN(name)                                                                           \
+	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *);
+#define HANDLER_OUT(name) err_t on_##name(void *, struct proto_request *, struct rm_##name##_out *);
+#define HANDLER_BOTH(name)                                                                         \
+	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *,             \
+	                struct rm_##name##_out *);
+#include "handlers.def"
+#undef HANDLER
+#undef HANDLER_IN
+#undef HANDLER_OUT
+#undef HANDLER_BOTH

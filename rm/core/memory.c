@@ -1,0 +1,862 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Physical memory, slots and records.
+ *
+ * The kernel's untypeds (bulks) are cut, from the bottom up, into pieces of 2 MiB, those into
+ * chunks of 128 pages. A raw chunk is opened as one of two kinds: of frames, retyped all at once,
+ * so that the kernel clears them in one batch; or of kernel pages, untypeds of 4 KiB, of which one
+ * kernel object, or several of one size, are made. A chunk that is wholly free can be closed, and
+ * opened as the other kind; four closed chunks of one piece become that piece again. A kernel page
+ * can also become a frame where it is, when no other memory is left: its object slot then holds the
+ * frame's capability.
+ *
+ * Each chunk comes with the slots for its pages' capabilities and a page of struct frame; both are
+ * overhead, charged to the root bank. For rm's CSpace: slot page n is the CNode for the slots n *
+ * 128 on, hanging in a directory for 128 of them.
+ *
+ * Opening a chunk needs kernel pages and a record page itself; so some are kept in reserve: a
+ * chunk is opened while KERNEL_RESERVE kernel pages are left, and not from within the opening.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+#include <lib/range.h>
+
+enum { KERNEL_RESERVE = 8, FRAME_RESERVE = 4, DIRECTORY = SLOT_PAGE };
+
+err_t kernel_err(struct rm *rm, enum abi_error err)
+{
+	if (__builtin_expect(err == ERR_NONE, 1))
+		return E_OK;
+	rm->failures_kernel++;
+	return E_LIMIT;
+}
+
+/* -- lists of frames and of chunks ------------------------------------------------------------ */
+
+static struct chunk *chunk_of(const struct rm *rm, frame_t f)
+{
+	return &rm->chunks[f >> CHUNK_BITS];
+}
+
+struct frame *frame_at(const struct rm *rm, frame_t f)
+{
+	return &chunk_of(rm, f)->frames[f % CHUNK_PAGES];
+}
+
+void frames_push(struct rm *rm, struct frame_list *list, frame_t f)
+{
+	struct frame *frame = frame_at(rm, f);
+	frame->prev = 0;
+	frame->next = list->first;
+	if (list->first)
+		frame_at(rm, list->first)->prev = f;
+	list->first = f;
+	list->count++;
+}
+
+void frames_remove(struct rm *rm, struct frame_list *list, frame_t f)
+{
+	struct frame *frame = frame_at(rm, f);
+	if (frame->prev)
+		frame_at(rm, frame->prev)->next = frame->next;
+	else
+		list->first = frame->next;
+	if (frame->next)
+		frame_at(rm, frame->next)->prev = frame->prev;
+	frame->next = frame->prev = 0;
+	list->count--;
+}
+
+static void chunks_push(struct rm *rm, struct chunk_list *list, uint32_t c)
+{
+	rm->chunks[c].prev = 0;
+	rm->chunks[c].next = list->first;
+	if (list->first)
+		rm->chunks[list->first].prev = c;
+	list->first = c;
+	list->count++;
+}
+
+static void chunks_remove(struct rm *rm, struct chunk_list *list, uint32_t c)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	if (chunk->prev)
+		rm->chunks[chunk->prev].next = chunk->next;
+	else
+		list->first = chunk->next;
+	if (chunk->next)
+		rm->chunks[chunk->next].prev = chunk->prev;
+	chunk->next = chunk->prev = 0;
+	list->count--;
+}
+
+/* -- addresses -------------------------------------------------------------------------------- */
+
+/* The capability with which a page was made: a frame, or a kernel page's untyped. */
+slot_t page_slot(const struct rm *rm, frame_t f)
+{
+	return (slot_t)chunk_of(rm, f)->slot_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
+}
+
+/* What was made of a kernel page, if it is one object. */
+slot_t kernel_slot(const struct rm *rm, frame_t f)
+{
+	return (slot_t)chunk_of(rm, f)->object_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
+}
+
+/* A frame's original capability. */
+slot_t frame_slot(const struct rm *rm, frame_t f)
+{
+	return chunk_of(rm, f)->kind == CHUNK_KERNEL ? kernel_slot(rm, f) : page_slot(rm, f);
+}
+
+uint64_t frame_physical(const struct rm *rm, frame_t f)
+{
+	return chunk_of(rm, f)->base + (uint64_t)(f % CHUNK_PAGES) * PAGE;
+}
+
+/* The frame's content, mapped in rm's window from now on; NULL: the table for that is not to be
+ * had. */
+void *frame_window(struct rm *rm, frame_t f)
+{
+	struct frame *frame = frame_at(rm, f);
+	if (!frame->in_window) {
+		uint32_t table = f / LARGE_PAGES;
+		if (!bitmap_get(rm->window_tables, table)) {
+			frame_t t = object_get(rm, rm->root, OBJ_X86_PAGE_TABLE, 0);
+			if (!t)
+				return NULL;
+			if (KERNEL(rm, window_table, kernel_slot(rm, t), f) != E_OK) {
+				kernel_put(rm, rm->root, t);
+				return NULL;
+			}
+			bitmap_put(rm->window_tables, table, true);
+		}
+		if (KERNEL(rm, window_map, frame_slot(rm, f), f) != E_OK)
+			return NULL;
+		frame->in_window = true;
+	}
+	return rm->window + (uint64_t)f * PAGE;
+}
+
+/* -- chunks ------------------------------------------------------------------------------------ */
+
+static uint32_t chunk_new(struct rm *rm, slot_t untyped, uint64_t base, unsigned int bits,
+                          uint32_t parent)
+{
+	assert(rm->chunks_count < rm->chunks_max);
+	uint32_t c = rm->chunks_count++;
+	bool large = bits == LARGE_BITS;
+	rm->chunks[c] = (struct chunk){
+		.untyped = untyped,
+		.base = base,
+		.parent = parent,
+		.kind = large ? CHUNK_LARGE_RAW : CHUNK_RAW,
+		.pages_bits = (uint8_t)(bits - PAGE_BITS),
+	};
+	chunks_push(rm, large ? &rm->large_raw : &rm->raw, c);
+	return c;
+}
+
+/* Cuts the next piece off the bulks; false: nothing is left, or there is no slot for it. */
+static bool bulk_cut(struct rm *rm)
+{
+	while (rm->bulk_next < rm->bulks_count) {
+		struct bulk *bulk = &rm->bulks[rm->bulk_next];
+		uint64_t left = (1ull << bulk->bits) - bulk->used;
+		unsigned int bits = bulk->bits < LARGE_BITS ? bulk->bits : LARGE_BITS;
+		if (bits > CHUNK_BITS + PAGE_BITS && bits < LARGE_BITS)
+			bits = CHUNK_BITS + PAGE_BITS;
+		if (left == 0) {
+			rm->bulk_next++;
+			continue;
+		}
+		slot_t slot = bulk->used == 0 && left == 1ull << bits ? bulk->untyped
+		                                                       : slot_get(rm, rm->root);
+		if (!slot)
+			return false;
+		if (slot != bulk->untyped &&
+		    KERNEL(rm, retype, bulk->untyped, OBJ_UNTYPED, bits, slot, 1) != E_OK) {
+			slot_put(rm, rm->root, slot);
+			return false;
+		}
+		chunk_new(rm, slot, bulk->base + bulk->used, bits, 0);
+		bulk->used += 1ull << bits;
+		return true;
+	}
+	return false;
+}
+
+/* Makes four chunks of 2 MiB; their numbers are kept when the piece is whole again. */
+static bool large_split(struct rm *rm, uint32_t c)
+{
+	struct chunk *large = &rm->chunks[c];
+	enum { PARTS = LARGE_PAGES / CHUNK_PAGES };
+	slot_t slots[PARTS];
+	for (unsigned int i = 0; i < PARTS; i++) {
+		slots[i] = slot_get(rm, rm->root);
+		bool good = slots[i] != 0;
+		if (good && KERNEL(rm, retype, large->untyped, OBJ_UNTYPED,
+		                   CHUNK_BITS + PAGE_BITS, slots[i], 1) != E_OK) {
+			slot_put(rm, rm->root, slots[i]);
+			good = false;
+		}
+		if (good)
+			continue;
+		rm->ops->revoke(rm->kernel, large->untyped);
+		while (i-- > 0)
+			slot_put(rm, rm->root, slots[i]);
+		return false;
+	}
+	chunks_remove(rm, &rm->large_raw, c);
+	large->kind = CHUNK_SPLIT;
+	large->free = PARTS;
+	uint32_t first = large->parent;
+	for (unsigned int i = 0; i < PARTS; i++) {
+		uint64_t base = large->base + (uint64_t)i * CHUNK_PAGES * PAGE;
+		if (first) {
+			rm->chunks[first + i].untyped = slots[i];
+			rm->chunks[first + i].kind = CHUNK_RAW;
+			chunks_push(rm, &rm->raw, first + i);
+		} else {
+			uint32_t made = chunk_new(rm, slots[i], base, CHUNK_BITS + PAGE_BITS, c);
+			large->parent = i == 0 ? made : large->parent;
+		}
+	}
+	return true;
+}
+
+/* All four parts are raw: they are one piece again. */
+static void large_join(struct rm *rm, uint32_t c)
+{
+	struct chunk *large = &rm->chunks[c];
+	rm->ops->revoke(rm->kernel, large->untyped);
+	for (unsigned int i = 0; i < LARGE_PAGES / CHUNK_PAGES; i++) {
+		struct chunk *part = &rm->chunks[large->parent + i];
+		chunks_remove(rm, &rm->raw, large->parent + i);
+		slot_put(rm, rm->root, part->untyped);
+		part->untyped = 0;
+		part->kind = CHUNK_NONE;
+	}
+	large->kind = CHUNK_LARGE_RAW;
+	chunks_push(rm, &rm->large_raw, c);
+}
+
+/* The list in which a free page of a chunk is. */
+static struct frame_list *free_list(struct rm *rm, const struct frame *frame)
+{
+	switch (frame->use) {
+	case FRAME_CLEARED:
+		return &rm->cleared;
+	case FRAME_DIRTY:
+		return &rm->dirty;
+	default:
+		assert(frame->use == FRAME_KERNEL_FREE);
+		return &rm->kernel_free;
+	}
+}
+
+static void chunk_close(struct rm *rm, uint32_t c)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	unsigned int pages = 1u << chunk->pages_bits;
+	assert(chunk->free == pages);
+	for (unsigned int i = 0; i < pages; i++) {
+		frame_t f = c << CHUNK_BITS | i;
+		frames_remove(rm, free_list(rm, &chunk->frames[i]), f);
+		chunk->frames[i].use = FRAME_ABSENT;
+	}
+	chunks_remove(rm, &rm->empty[chunk->kind], c);
+	rm->ops->revoke(rm->kernel, chunk->untyped);
+	slots_unmake(rm, rm->root, rm->slot_page_frames[chunk->slot_page], chunk->slot_page);
+	if (chunk->kind == CHUNK_KERNEL)
+		slots_unmake(rm, rm->root, rm->slot_page_frames[chunk->object_page],
+		             chunk->object_page);
+	struct frame *frames = chunk->frames;
+	*chunk = (struct chunk){ .untyped = chunk->untyped,
+		                 .base = chunk->base,
+		                 .parent = chunk->parent,
+		                 .kind = CHUNK_RAW,
+		                 .pages_bits = chunk->pages_bits };
+	rm->root->pages.put(rm->root->pages.ctx, frames);
+	chunks_push(rm, &rm->raw, c);
+	if (chunk->parent && ++rm->chunks[chunk->parent].free == LARGE_PAGES / CHUNK_PAGES)
+		large_join(rm, chunk->parent);
+}
+
+/* A raw chunk, cut from what there is, or closed for it; 0: none. */
+static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
+{
+	if (!rm->raw.first) {
+		while (!rm->large_raw.first && !rm->raw.first && bulk_cut(rm))
+			continue;
+		if (rm->large_raw.first && !rm->raw.first)
+			(void)large_split(rm, rm->large_raw.first);
+	}
+	uint8_t other = for_kind == CHUNK_KERNEL ? CHUNK_FRAMES : CHUNK_KERNEL;
+	if (!rm->raw.first && rm->empty[other].first)
+		chunk_close(rm, rm->empty[other].first);
+	if (!rm->raw.first && rm->large_raw.first)
+		(void)large_split(rm, rm->large_raw.first);
+	return rm->raw.first;
+}
+
+static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	unsigned int pages = 1u << chunk->pages_bits;
+	chunks_remove(rm, &rm->raw, c);
+	if (chunk->parent)
+		rm->chunks[chunk->parent].free--;
+	chunk->kind = kind;
+	chunk->free = (uint16_t)pages;
+	chunks_push(rm, &rm->empty[kind], c);
+	__builtin_memset(chunk->frames, 0, pages * sizeof(struct frame));
+	/* The lowest page is taken first. */
+	for (unsigned int i = pages; i-- > 0;) {
+		chunk->frames[i].use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED;
+		frames_push(rm, free_list(rm, &chunk->frames[i]), c << CHUNK_BITS | i);
+	}
+}
+
+/* Opens one more chunk. False: no memory is left for that. */
+static bool chunk_open(struct rm *rm, uint8_t kind)
+{
+	if (rm->opening)
+		return false;
+	rm->opening = true;
+	uint32_t c = chunk_raw(rm, kind);
+	struct chunk *chunk = &rm->chunks[c];
+	struct bank *root = rm->root;
+	frame_t slots = 0, objects = 0;
+	uint32_t slot_page = 0, object_page = 0;
+	struct frame *frames = NULL;
+	bool good = c && slots_make(rm, root, &slots, &slot_page) == E_OK &&
+	            (kind != CHUNK_KERNEL ||
+	             slots_make(rm, root, &objects, &object_page) == E_OK) &&
+	            (frames = root->pages.get(root->pages.ctx)) != NULL;
+	good = good && KERNEL(rm, retype, chunk->untyped,
+	                      kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, PAGE_BITS,
+	                      (slot_t)slot_page << SLOT_PAGE_BITS, 1u << chunk->pages_bits) == E_OK;
+	if (good) {
+		chunk->slot_page = slot_page;
+		chunk->object_page = object_page;
+		chunk->frames = frames;
+		chunk_opened(rm, c, kind);
+	} else {
+		if (frames)
+			root->pages.put(root->pages.ctx, frames);
+		if (objects)
+			slots_unmake(rm, root, objects, object_page);
+		if (slots)
+			slots_unmake(rm, root, slots, slot_page);
+	}
+	rm->opening = false;
+	return good;
+}
+
+/* A page of a chunk is taken, or comes back. */
+static void chunk_take(struct rm *rm, frame_t f)
+{
+	uint32_t c = f >> CHUNK_BITS;
+	struct chunk *chunk = &rm->chunks[c];
+	frames_remove(rm, free_list(rm, frame_at(rm, f)), f);
+	if (chunk->free-- == 1u << chunk->pages_bits)
+		chunks_remove(rm, &rm->empty[chunk->kind], c);
+	rm->pages_given++;
+}
+
+static void chunk_give(struct rm *rm, frame_t f, uint8_t use)
+{
+	uint32_t c = f >> CHUNK_BITS;
+	struct chunk *chunk = &rm->chunks[c];
+	struct frame *frame = frame_at(rm, f);
+	frame->use = use;
+	frames_push(rm, free_list(rm, frame), f);
+	if (++chunk->free == 1u << chunk->pages_bits)
+		chunks_push(rm, &rm->empty[chunk->kind], c);
+	rm->pages_given--;
+}
+
+/* -- kernel pages ----------------------------------------------------------------------------- */
+
+/* An untyped of 4 KiB; 0: none is left, or not in the bank. */
+frame_t kernel_get(struct rm *rm, struct bank *bank)
+{
+	if (!bank_charge(rm, bank, 1))
+		return 0;
+	if (rm->kernel_free.count <= KERNEL_RESERVE)
+		(void)chunk_open(rm, CHUNK_KERNEL);
+	frame_t f = rm->kernel_free.first;
+	if (!f || (rm->kernel_free.count <= KERNEL_RESERVE / 2 && !rm->opening)) {
+		bank_release(rm, bank, 1);
+		return 0;
+	}
+	chunk_take(rm, f);
+	frame_at(rm, f)->use = FRAME_KERNEL;
+	return f;
+}
+
+/* Whatever was made of it is gone. */
+void kernel_put(struct rm *rm, struct bank *bank, frame_t f)
+{
+	rm->ops->revoke(rm->kernel, page_slot(rm, f));
+	*frame_at(rm, f) = (struct frame){ 0 };
+	chunk_give(rm, f, FRAME_KERNEL_FREE);
+	bank_release(rm, bank, 1);
+}
+
+/* A kernel object of one page, in kernel_slot(); 0: none. */
+frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsigned int bits)
+{
+	frame_t f = kernel_get(rm, bank);
+	if (f && KERNEL(rm, retype, page_slot(rm, f), type, bits, kernel_slot(rm, f), 1) != E_OK) {
+		kernel_put(rm, bank, f);
+		return 0;
+	}
+	return f;
+}
+
+/* -- frames ------------------------------------------------------------------------------------ */
+
+static bool frame_clear(struct rm *rm, frame_t f)
+{
+	void *content = frame_window(rm, f);
+	if (content)
+		__builtin_memset(content, 0, PAGE);
+	return content != NULL;
+}
+
+/*
+ * A frame for the bank; cleared, or with any content. 0: none is left, or not in the bank. Nothing
+ * is mapped, and in the window it may be.
+ */
+frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
+{
+	struct frame_list *first = cleared ? &rm->cleared : &rm->dirty;
+	struct frame_list *second = cleared ? &rm->dirty : &rm->cleared;
+	if (!bank_charge(rm, bank, 1))
+		return 0;
+	if (rm->cleared.count + rm->dirty.count <= FRAME_RESERVE)
+		(void)chunk_open(rm, CHUNK_FRAMES);
+	frame_t f = first->first ? first->first : second->first;
+	bool reserved = rm->cleared.count + rm->dirty.count <= FRAME_RESERVE / 2 && !rm->opening;
+	if (!f || reserved) {
+		/* The last resort: kernel pages become frames. */
+		f = reserved || !f ? object_get(rm, rm->root, OBJ_X86_4K_PAGE, 0) : 0;
+		if (f) {
+			bank_release(rm, rm->root, 1);
+			frame_at(rm, f)->has_page_slot = true;
+			return f;
+		}
+		bank_release(rm, bank, 1);
+		return 0;
+	}
+	bool dirty = frame_at(rm, f)->use == FRAME_DIRTY;
+	chunk_take(rm, f);
+	if (cleared && dirty && !frame_clear(rm, f)) {
+		frame_put(rm, bank, f);
+		return 0;
+	}
+	return f;
+}
+
+/* Nothing maps it, rm's window apart. Its content is nobody's. */
+void frame_put(struct rm *rm, struct bank *bank, frame_t f)
+{
+	struct frame *frame = frame_at(rm, f);
+	if (frame->has_page_slot) {
+		kernel_put(rm, bank, f);
+		return;
+	}
+	bool in_window = frame->in_window;
+	*frame = (struct frame){ .in_window = in_window };
+	chunk_give(rm, f, FRAME_DIRTY);
+	bank_release(rm, bank, 1);
+}
+
+/* Whether count free frames stand together from f on. */
+static bool run_is_free(struct rm *rm, frame_t f, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		uint8_t use = frame_at(rm, f + (frame_t)i)->use;
+		if (use != FRAME_CLEARED && use != FRAME_DIRTY)
+			return false;
+	}
+	return true;
+}
+
+static frame_t run_take(struct rm *rm, struct bank *bank, frame_t f, uint64_t count)
+{
+	bool cleared = true;
+	for (uint64_t i = 0; i < count; i++) {
+		bool dirty = frame_at(rm, f + (frame_t)i)->use == FRAME_DIRTY;
+		chunk_take(rm, f + (frame_t)i);
+		frame_at(rm, f + (frame_t)i)->use = FRAME_PAGE;
+		cleared = cleared && (!dirty || frame_clear(rm, f + (frame_t)i));
+	}
+	for (uint64_t i = 0; i < count && !cleared; i++)
+		frame_put(rm, bank, f + (frame_t)i);
+	return cleared ? f : 0;
+}
+
+/*
+ * count frames one after the other, cleared, the first at a multiple of 2^align bytes, all below
+ * the address below (0: anywhere). Within one chunk: at most CHUNK_PAGES. 0: there are none.
+ */
+frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
+                      uint64_t below)
+{
+	if (count > CHUNK_PAGES || !bank_charge(rm, bank, count))
+		return 0;
+	for (unsigned int tries = 0; tries < 2; tries++) {
+		for (uint32_t c = rm->chunks_count; c-- > 1;) {
+			const struct chunk *chunk = &rm->chunks[c];
+			uint64_t pages = 1ull << chunk->pages_bits;
+			if (chunk->kind != CHUNK_FRAMES || chunk->free < count ||
+			    (below && !range_ok(chunk->base, count * PAGE, below)))
+				continue;
+			for (uint64_t i = 0; i + count <= pages; i++) {
+				frame_t f = c << CHUNK_BITS | (frame_t)i;
+				uint64_t physical = frame_physical(rm, f);
+				if (!range_is_aligned(physical, 1ull << align) ||
+				    (below && !range_ok(physical, count * PAGE, below)) ||
+				    !run_is_free(rm, f, count))
+					continue;
+				return run_take(rm, bank, f, count);
+			}
+		}
+		if (!chunk_open(rm, CHUNK_FRAMES))
+			break;
+	}
+	bank_release(rm, bank, count);
+	return 0;
+}
+
+/* Has more frames cleared in advance, up to what is wanted. False: there are enough. */
+bool memory_refill(struct rm *rm)
+{
+	if (rm->cleared.count >= rm->cleared_wanted)
+		return false;
+	frame_t f = rm->dirty.first;
+	if (!f)
+		return chunk_open(rm, CHUNK_FRAMES);
+	if (!frame_clear(rm, f))
+		return false;
+	frames_remove(rm, &rm->dirty, f);
+	frame_at(rm, f)->use = FRAME_CLEARED;
+	frames_push(rm, &rm->cleared, f);
+	return true;
+}
+
+/* -- slots --------------------------------------------------------------------------------------- */
+
+static err_t directory_make(struct rm *rm, uint32_t slot_page)
+{
+	uint32_t directory = slot_page / DIRECTORY;
+	if (bitmap_get(rm->directories, directory))
+		return E_OK;
+	frame_t f = kernel_get(rm, rm->root);
+	if (!f)
+		return E_NOMEM;
+	err_t err = KERNEL(rm, slots_directory, page_slot(rm, f), directory);
+	if (err != E_OK)
+		kernel_put(rm, rm->root, f);
+	else
+		bitmap_put(rm->directories, directory, true);
+	return err;
+}
+
+/* A slot page, all empty; *f is the page that it is made of. */
+err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_page)
+{
+	uint64_t n = bitset_next(&rm->slot_pages, 0);
+	if (n == rm->slot_pages.bits)
+		return E_LIMIT;
+	err_t err = directory_make(rm, (uint32_t)n);
+	if (err != E_OK)
+		return err;
+	*f = kernel_get(rm, bank);
+	if (!*f)
+		return E_NOMEM;
+	err = KERNEL(rm, slots_add, page_slot(rm, *f), (uint32_t)n);
+	if (err != E_OK) {
+		kernel_put(rm, bank, *f);
+		*f = 0;
+		return err;
+	}
+	bitset_remove(&rm->slot_pages, n);
+	rm->slot_page_frames[n] = *f;
+	frame_at(rm, *f)->number = *slot_page = (uint32_t)n;
+	return E_OK;
+}
+
+/* Whatever is in its slots is deleted. */
+void slots_unmake(struct rm *rm, struct bank *bank, frame_t f, uint32_t slot_page)
+{
+	rm->slot_page_frames[slot_page] = 0;
+	kernel_put(rm, bank, f);
+	bitset_add(&rm->slot_pages, slot_page);
+}
+
+/* An empty slot of the bank's; 0: none. */
+slot_t slot_get(struct rm *rm, struct bank *bank)
+{
+	if (!bank->slots.first) {
+		frame_t f;
+		uint32_t slot_page;
+		if (slots_make(rm, bank, &f, &slot_page) != E_OK)
+			return 0;
+		struct frame *frame = frame_at(rm, f);
+		frame->use = FRAME_SLOTS;
+		frame->free[0] = frame->free[1] = ~0ull;
+		frames_push(rm, &bank->slots, f);
+	}
+	struct frame *frame = frame_at(rm, bank->slots.first);
+	unsigned int half = frame->free[0] == 0;
+	unsigned int bit = (unsigned int)__builtin_ctzll(frame->free[half]);
+	frame->free[half] &= frame->free[half] - 1;
+	if ((frame->free[0] | frame->free[1]) == 0)
+		frames_remove(rm, &bank->slots, bank->slots.first);
+	return (slot_t)frame->number << SLOT_PAGE_BITS | (half * 64 + bit);
+}
+
+/* The slot is empty. */
+void slot_put(struct rm *rm, struct bank *bank, slot_t slot)
+{
+	frame_t f = rm->slot_page_frames[slot >> SLOT_PAGE_BITS];
+	struct frame *frame = frame_at(rm, f);
+	assert(frame->use == FRAME_SLOTS);
+	if ((frame->free[0] | frame->free[1]) == 0)
+		frames_push(rm, &bank->slots, f);
+	unsigned int bit = slot % SLOT_PAGE;
+	assert(!(frame->free[bit / 64] >> (bit % 64) & 1));
+	frame->free[bit / 64] |= 1ull << (bit % 64);
+	if ((frame->free[0] & frame->free[1]) != ~0ull || f >> CHUNK_BITS == 0)
+		return;
+	frames_remove(rm, &bank->slots, f);
+	slots_unmake(rm, bank, f, frame->number);
+}
+
+/* -- small kernel objects ------------------------------------------------------------------------ */
+
+/* A page of 64 untypeds of 64 bytes, with their slots, and one slot each for what is made. */
+static err_t small_grow(struct rm *rm, struct bank *bank)
+{
+	frame_t slots;
+	uint32_t slot_page;
+	frame_t f = kernel_get(rm, bank);
+	if (!f)
+		return E_NOMEM;
+	err_t err = slots_make(rm, bank, &slots, &slot_page);
+	if (err == E_OK) {
+		err = KERNEL(rm, retype, page_slot(rm, f), OBJ_UNTYPED, SMALL_BITS,
+		             (slot_t)slot_page << SLOT_PAGE_BITS, SMALL_OBJECTS);
+		if (err != E_OK)
+			slots_unmake(rm, bank, slots, slot_page);
+	}
+	if (err != E_OK) {
+		kernel_put(rm, bank, f);
+		return err;
+	}
+	*frame_at(rm, f) = (struct frame){ .use = FRAME_SMALL, .number = slot_page };
+	frame_at(rm, f)->free[0] = ~0ull;
+	frame_at(rm, slots)->use = FRAME_SMALL_SLOTS;
+	frame_at(rm, slots)->free[0] = f;
+	frames_push(rm, &bank->small, f);
+	return E_OK;
+}
+
+/* An endpoint, a notification or a reply object; 0: none. */
+slot_t small_get(struct rm *rm, struct bank *bank, enum abi_object type)
+{
+	if (!bank->small.first && small_grow(rm, bank) != E_OK)
+		return 0;
+	frame_t f = bank->small.first;
+	struct frame *frame = frame_at(rm, f);
+	slot_t piece = ((slot_t)frame->number << SLOT_PAGE_BITS) +
+	               (unsigned int)__builtin_ctzll(frame->free[0]);
+	if (KERNEL(rm, retype, piece, type, 0, piece + SMALL_OBJECTS, 1) != E_OK) {
+		if (frame->free[0] == ~0ull) {
+			frames_remove(rm, &bank->small, f);
+			frame_t slots = rm->slot_page_frames[frame->number];
+			slots_unmake(rm, bank, slots, frame->number);
+			kernel_put(rm, bank, f);
+		}
+		return 0;
+	}
+	frame->free[0] &= frame->free[0] - 1;
+	if (frame->free[0] == 0)
+		frames_remove(rm, &bank->small, f);
+	return piece + SMALL_OBJECTS;
+}
+
+/* The object, and every capability to it, is gone. */
+void small_put(struct rm *rm, struct bank *bank, slot_t slot)
+{
+	frame_t slots = rm->slot_page_frames[slot >> SLOT_PAGE_BITS];
+	assert(frame_at(rm, slots)->use == FRAME_SMALL_SLOTS);
+	frame_t f = (frame_t)frame_at(rm, slots)->free[0];
+	struct frame *frame = frame_at(rm, f);
+	rm->ops->revoke(rm->kernel, slot - SMALL_OBJECTS);
+	if (frame->free[0] == 0)
+		frames_push(rm, &bank->small, f);
+	frame->free[0] |= 1ull << (slot % SLOT_PAGE - SMALL_OBJECTS);
+	if (frame->free[0] != ~0ull)
+		return;
+	frames_remove(rm, &bank->small, f);
+	slots_unmake(rm, bank, slots, frame->number);
+	kernel_put(rm, bank, f);
+}
+
+/*
+ * Reply objects are one pool of rm's, for any of them may hold anybody's call. There are never more
+ * in use than threads wait, and each thread has paid for more than that.
+ */
+slot_t reply_get(struct rm *rm)
+{
+	return small_get(rm, rm->root, OBJ_REPLY);
+}
+
+void reply_put(struct rm *rm, slot_t reply)
+{
+	small_put(rm, rm->root, reply);
+}
+
+/* -- boot ------------------------------------------------------------------------------------------ */
+
+static void *spare_page(struct rm *rm)
+{
+	void *page = rm->spare;
+	rm->spare += PAGE;
+	return page;
+}
+
+static uint32_t chunks_max(const struct rm_boot *boot)
+{
+	uint64_t chunks = 2;
+	for (uint32_t i = 0; i < boot->bulks_count; i++) {
+		uint64_t bytes = 1ull << boot->bulks[i].bits;
+		chunks += 2 + bytes / (CHUNK_PAGES * PAGE) + bytes / (LARGE_PAGES * PAGE);
+	}
+	return (uint32_t)chunks;
+}
+
+/* Slot pages that could ever be: two per chunk, one per 512 KiB mapped, and as many for the rest. */
+static uint32_t slot_pages_max(const struct rm_boot *boot)
+{
+	uint64_t wanted = 64 + 8ull * chunks_max(boot);
+	uint64_t there = boot->slot_pages_end - boot->slot_pages_first;
+	return (uint32_t)(boot->slot_pages_first + (wanted < there ? wanted : there));
+}
+
+enum { SPARE_PAGES = 4 };
+
+static uint64_t round_page(uint64_t bytes)
+{
+	return (bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+uint64_t rm_tables_bytes(const struct rm_boot *boot)
+{
+	uint64_t chunks = chunks_max(boot), slots = slot_pages_max(boot);
+	return SPARE_PAGES * PAGE + round_page(chunks * sizeof(struct chunk)) +
+	       round_page(slots * sizeof(frame_t)) + round_page(bitset_words(slots) * 8) +
+	       round_page(bitmap_words(slots / DIRECTORY + 1) * 8) +
+	       round_page(bitmap_words(chunks) * 8);
+}
+
+/*
+ * Chunk 0 stands for the boot pages: of them the first directory, a first slot page for rm's own
+ * slots, the slot pages of the first chunk of kernel pages, and that of the first of frames are
+ * made.
+ */
+static void boot_chunk(struct rm *rm, const struct rm_boot *boot)
+{
+	struct chunk *chunk = &rm->chunks[0];
+	chunk->kind = CHUNK_NONE;
+	chunk->pages_bits = CHUNK_BITS;
+	chunk->frames = spare_page(rm);
+	rm->chunks_count = 1;
+	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++)
+		chunk->frames[i + 1].use = FRAME_KERNEL;
+	(void)boot;
+}
+
+/* The same as slots_make, out of boot page i. */
+static err_t boot_slots(struct rm *rm, const struct rm_boot *boot, unsigned int i, uint32_t n)
+{
+	err_t err = KERNEL(rm, slots_add, boot->boot_pages[i], n);
+	if (err != E_OK)
+		return err;
+	bitset_remove(&rm->slot_pages, n);
+	rm->slot_page_frames[n] = i + 1;
+	frame_at(rm, i + 1)->number = n;
+	return E_OK;
+}
+
+/* Opens the first raw chunk; its slot pages are n on, of boot pages i on. */
+static err_t boot_open(struct rm *rm, const struct rm_boot *boot, uint8_t kind, unsigned int i,
+                       uint32_t n)
+{
+	bool kernel = kind == CHUNK_KERNEL;
+	uint32_t c = chunk_raw(rm, kind);
+	if (!c)
+		return E_NOMEM;
+	struct chunk *chunk = &rm->chunks[c];
+	err_t err = boot_slots(rm, boot, i, n);
+	if (err == E_OK && kernel)
+		err = boot_slots(rm, boot, i + 1, n + 1);
+	if (err != E_OK)
+		return err;
+	chunk->slot_page = n;
+	chunk->object_page = kernel ? n + 1 : 0;
+	chunk->frames = spare_page(rm);
+	err = KERNEL(rm, retype, chunk->untyped, kernel ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, PAGE_BITS,
+	             (slot_t)n << SLOT_PAGE_BITS, 1u << chunk->pages_bits);
+	if (err == E_OK)
+		chunk_opened(rm, c, kind);
+	return err;
+}
+
+/* The root bank is not there yet; nothing is charged here. */
+err_t memory_init(struct rm *rm, const struct rm_boot *boot)
+{
+	uint32_t chunks = chunks_max(boot), slots = slot_pages_max(boot);
+	char *at = boot->tables;
+	rm->spare = at;
+	at += SPARE_PAGES * PAGE;
+	rm->chunks = (struct chunk *)at;
+	rm->chunks_max = chunks;
+	at += round_page(chunks * sizeof(struct chunk));
+	rm->slot_page_frames = (frame_t *)at;
+	at += round_page(slots * sizeof(frame_t));
+	bitset_init(&rm->slot_pages, (uint64_t *)at, slots);
+	at += round_page(bitset_words(slots) * 8);
+	rm->directories = (uint64_t *)at;
+	at += round_page(bitmap_words(slots / DIRECTORY + 1) * 8);
+	rm->window_tables = (uint64_t *)at;
+	for (uint32_t n = boot->slot_pages_first; n < slots; n++)
+		bitset_add(&rm->slot_pages, n);
+	rm->bulks_count = boot->bulks_count;
+	for (uint32_t i = 0; i < boot->bulks_count; i++) {
+		rm->bulks[i] = boot->bulks[i];
+		rm->pages_total += 1ull << (boot->bulks[i].bits - PAGE_BITS);
+	}
+	boot_chunk(rm, boot);
+
+	uint32_t n = boot->slot_pages_first;
+	err_t err = KERNEL(rm, slots_directory, boot->boot_pages[0], n / DIRECTORY);
+	if (err != E_OK)
+		return err;
+	bitmap_put(rm->directories, n / DIRECTORY, true);
+	err = boot_slots(rm, boot, 1, n);
+	if (err != E_OK)
+		return err;
+	struct frame *first = frame_at(rm, 2);
+	first->use = FRAME_SLOTS;
+	first->free[0] = first->free[1] = ~0ull;
+	frames_push(rm, &rm->root->slots, 2);
+	err = boot_open(rm, boot, CHUNK_KERNEL, 2, n + 1);
+	return err == E_OK ? boot_open(rm, boot, CHUNK_FRAMES, 4, n + 3) : err;
+}

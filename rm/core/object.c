@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What all objects have in common: capabilities to them, how they die, and callers who wait.
+ *
+ * A capability that goes into a reply stands in the scratch slot until the next request. Its copies
+ * outlive it, and the object: then they name an id that is never used again.
+ *
+ * An object that dies is taken out of its bank's list and put on rm->jobs; steps in turn, one job
+ * after the other, take it apart. object_count of its bank counts it until it is gone.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+
+#define ID_MASK ((1ull << FACET_SHIFT) - 1)
+
+/* The living object that a badge stands for; NULL: there is none. */
+struct object *object_find(const struct rm *rm, uint64_t badge)
+{
+	struct object *object = slotmap_get(&rm->objects, badge & ID_MASK);
+	return object && !object->dying ? object : NULL;
+}
+
+uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet)
+{
+	return slotmap_id(&rm->objects, object) | (uint64_t)facet << FACET_SHIFT;
+}
+
+void scratch_clear(struct rm *rm)
+{
+	if (rm->scratch_full)
+		rm->ops->remove(rm->kernel, rm->scratch);
+	rm->scratch_full = false;
+}
+
+err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t badge)
+{
+	scratch_clear(rm);
+	err_t err = KERNEL(rm, mint, rm->scratch, from, rights, badge);
+	rm->scratch_full = err == E_OK;
+	return err;
+}
+
+err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights)
+{
+	scratch_clear(rm);
+	err_t err = KERNEL(rm, copy, rm->scratch, from, rights);
+	rm->scratch_full = err == E_OK;
+	return err;
+}
+
+/* The reply carries a capability to the object. */
+err_t object_cap(struct rm *rm, struct proto_request *request, const struct object *object,
+                 unsigned int facet)
+{
+	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND, object_badge(rm, object, facet));
+	if (err == E_OK)
+		request->cap_out = rm->scratch;
+	return err;
+}
+
+/* -- long work ------------------------------------------------------------------------------------ */
+
+/* The object is worked on from now on, by steps. */
+void job_add(struct rm *rm, struct object *object)
+{
+	list_remove(&object->link);
+	list_push_back(&rm->jobs, &object->link);
+}
+
+static bool job_step(struct rm *rm, struct object *object)
+{
+	switch (object->kind) {
+	case KIND_BANK:
+		return bank_reap(rm, (struct bank *)object);
+	case KIND_DATASPACE:
+		return object->dying ? dataspace_reap(rm, (struct dataspace *)object)
+		                     : dataspace_work(rm, (struct dataspace *)object);
+	case KIND_VSPACE:
+		return object->dying ? vspace_reap(rm, (struct vspace *)object)
+		                     : vspace_work(rm, (struct vspace *)object);
+	case KIND_TASK:
+		return object->dying ? task_reap(rm, (struct task *)object)
+		                     : task_work(rm, (struct task *)object);
+	case KIND_THREAD:
+		return thread_reap(rm, (struct thread *)object);
+	default:
+		assert(object->kind == KIND_SESSION);
+		return session_step(rm, (struct session *)object);
+	}
+}
+
+bool rm_has_work(const struct rm *rm)
+{
+	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) ||
+	       rm->cleared.count < rm->cleared_wanted;
+}
+
+bool rm_step(struct rm *rm)
+{
+	struct list *retry = list_pop_front(&rm->retry);
+	if (retry) {
+		fault_retry(rm, container_of(retry, struct fault, link));
+		return true;
+	}
+	struct list *link = list_first(&rm->jobs);
+	if (!link)
+		return memory_refill(rm);
+	/* It may free itself, or stay; then the others have their turn. */
+	struct object *object = container_of(link, struct object, link);
+	if (!job_step(rm, object)) {
+		list_remove(link);
+		list_push_back(&rm->jobs, link);
+	}
+	return true;
+}
+
+/* The object dies: from now on no request finds it. A second time is no harm. */
+void object_kill(struct rm *rm, struct object *object)
+{
+	if (object->dying)
+		return;
+	switch (object->kind) {
+	case KIND_ROOT:
+		root_kill(rm, (struct root *)object);
+		return;
+	case KIND_NOTIFICATION:
+		notification_kill(rm, (struct notification *)object);
+		return;
+	case KIND_SYSTEM:
+		object_free(rm, object);
+		return;
+	case KIND_TASK:
+		task_died(rm, (struct task *)object, RM_REASON_STOPPED, 0);
+		break;
+	case KIND_DATASPACE:
+		dataspace_detach(rm, (struct dataspace *)object);
+		break;
+	default:
+		break;
+	}
+	object->dying = true;
+	job_add(rm, object);
+	/* What is small is gone at once. */
+	if (object->kind == KIND_THREAD || object->kind == KIND_DATASPACE)
+		(void)job_step(rm, object);
+}
+
+/* -- callers who wait ------------------------------------------------------------------------------ */
+
+/*
+ * The caller of the request at hand waits in the list, and the bank pays: rm->reply is another
+ * reply object from now on. The handler answers PENDING.
+ */
+err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method)
+{
+	struct waiter *waiter = record_get(bank, SLAB_RECORD);
+	if (!waiter)
+		return E_NOMEM;
+	slot_t next = reply_get(rm);
+	if (!next) {
+		record_put(bank, SLAB_RECORD, waiter);
+		return E_NOMEM;
+	}
+	*waiter = (struct waiter){ .bank = bank, .reply = rm->reply, .method = method };
+	list_push_back(list, &waiter->link);
+	rm->reply = next;
+	rm->parked++;
+	return E_OK;
+}
+
+static void waiter_free(struct rm *rm, struct waiter *waiter)
+{
+	list_remove(&waiter->link);
+	reply_put(rm, waiter->reply);
+	record_put(waiter->bank, SLAB_RECORD, waiter);
+	rm->parked--;
+}
+
+/* The request is that of the waiter, answered by now: words, label, capability. */
+void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *request)
+{
+	assert(request->state == PROTO_ANSWERED);
+	rm->ops->answer(rm->kernel, waiter->reply, proto_reply_label(request), request->reply,
+	                request->reply_length, request->cap_out);
+	waiter_free(rm, waiter);
+}
+
+/* Of a method without results, or with an error. */
+void answer_err(struct rm *rm, struct waiter *waiter, err_t err)
+{
+	rm->ops->answer(rm->kernel, waiter->reply, err == E_OK ? 0 : (uint64_t)err, NULL, 0, 0);
+	waiter_free(rm, waiter);
+}
+
+void answer_all(struct rm *rm, struct list *waiters, err_t err)
+{
+	while (!list_is_empty(waiters))
+		answer_err(rm, container_of(list_first(waiters), struct waiter, link), err);
+}

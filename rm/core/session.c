@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names, and sessions between a client and a server.
+ *
+ * A session: OPENING (the server is told), OPEN (it accepted), SEVERED. Severed: every capability
+ * that the client got through it (its roots) is revoked, wherever it was passed on, and what was
+ * sent with it and not received is cancelled: first Revoke, then CancelBadgedSends, then Delete.
+ * Then the server cleans up and acknowledges. The session is over, and its bank destroyed, when the
+ * roots are gone, the server has acknowledged (or never knew of it, or is dead), and the client has
+ * taken the event that says so (or is dead, or ended it itself). A server that does not accept, or
+ * acknowledge, in time is a failed one.
+ */
+#include "internal.h"
+#include <lib/assert.h>
+
+enum { SEVER_STEPS = 8 };
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+static int name_compare(const struct name *name, const char *text, unsigned int length)
+{
+	for (unsigned int i = 0; i < length; i++)
+		if (name->text[i] != text[i])
+			return (unsigned char)text[i] < (unsigned char)name->text[i] ? -1 : 1;
+	return name->text[length] ? -1 : 0;
+}
+
+/* NULL: no such name; *parent and *side tell where it would be. */
+static struct name *name_at(struct rm *rm, const char *text, unsigned int length,
+                            struct tree_node **parent, int *side)
+{
+	*parent = NULL;
+	for (struct tree_node *node = rm->names.root; node; node = node->child[*side]) {
+		struct name *name = container_of(node, struct name, node);
+		int order = name_compare(name, text, length);
+		if (order == 0)
+			return name;
+		*parent = node;
+		*side = order > 0;
+	}
+	return NULL;
+}
+
+static struct bank *names_bank(const struct rm *rm)
+{
+	return rm->system->bank;
+}
+
+/* Nobody has anything to do with it any more. */
+void name_settle(struct rm *rm, struct name *name)
+{
+	if (name->server || !list_is_empty(&name->grants) || !list_is_empty(&name->watches))
+		return;
+	tree_remove(&rm->names, &name->node);
+	record_put(names_bank(rm), SLAB_NODE, name);
+}
+
+static struct grant *grant_find(const struct task *task, const struct name *name)
+{
+	for (struct list *at = list_first(&task->grants); at; at = list_after(&task->grants, at)) {
+		struct grant *grant = container_of(at, struct grant, task_link);
+		if (grant->name == name)
+			return grant;
+	}
+	return NULL;
+}
+
+void grant_drop(struct rm *rm, struct grant *grant)
+{
+	struct name *name = grant->name;
+	list_remove(&grant->task_link);
+	list_remove(&grant->name_link);
+	record_put(grant->task->object.bank, SLAB_RECORD, grant);
+	name_settle(rm, name);
+}
+
+/* The name, if the task has the right to it; else it is as if there were none. */
+static struct name *name_for(struct rm *rm, const struct task *task, const char *text,
+                             unsigned int length, uint8_t rights)
+{
+	struct tree_node *parent;
+	int side;
+	struct name *name = name_at(rm, text, length, &parent, &side);
+	const struct grant *grant = name ? grant_find(task, name) : NULL;
+	return grant && grant->rights & rights ? name : NULL;
+}
+
+void name_drop_server(struct rm *rm, struct name *name)
+{
+	list_remove(&name->server_link);
+	name->server = NULL;
+	name->endpoint = 0;
+	name_settle(rm, name);
+}
+
+static struct task *target(struct rm *rm, const struct proto_request *request)
+{
+	return (struct task *)object_find(rm, request->badge);
+}
+
+err_t on_name_grant(void *server, struct proto_request *request, const struct rm_name_grant_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = (struct task *)object_find(rm, request->cap_badges[0]);
+	struct tree_node *parent;
+	int side = 0;
+	if (task->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	struct name *name = name_at(rm, in->name, in->name_count, &parent, &side);
+	struct grant *grant = name ? grant_find(task, name) : NULL;
+	if (grant) {
+		grant->rights = in->rights;
+		return E_OK;
+	}
+	grant = record_get(task->object.bank, SLAB_RECORD);
+	if (!grant)
+		return E_NOMEM;
+	if (!name) {
+		name = record_get(names_bank(rm), SLAB_NODE);
+		if (!name) {
+			record_put(task->object.bank, SLAB_RECORD, grant);
+			return E_NOMEM;
+		}
+		*name = (struct name){ 0 };
+		list_init(&name->server_link);
+		list_init(&name->grants);
+		list_init(&name->watches);
+		__builtin_memcpy(name->text, in->name, in->name_count);
+		tree_link(&rm->names, parent, side, &name->node);
+	}
+	*grant = (struct grant){ .task = task, .name = name, .rights = in->rights };
+	list_push_back(&task->grants, &grant->task_link);
+	list_push_back(&name->grants, &grant->name_link);
+	return E_OK;
+}
+
+err_t on_name_register(void *server, struct proto_request *request,
+                       const struct rm_name_register_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
+	struct notification *endpoint;
+	if (task->state == RM_TASK_STATE_DEAD || !name)
+		return E_NOENT;
+	if (name->server)
+		return E_EXIST;
+	err_t err = notification_new(rm, task->object.bank, OBJ_ENDPOINT, &task->endpoints,
+	                             &endpoint);
+	if (err != E_OK)
+		return err;
+	err = scratch_copy(rm, endpoint->slot, CAP_RECEIVE);
+	if (err != E_OK) {
+		object_kill(rm, &endpoint->object);
+		return err;
+	}
+	request->cap_out = rm->scratch;
+	name->server = task;
+	name->endpoint = endpoint->slot;
+	name->version = in->version;
+	name->deadline_ms = in->deadline;
+	list_push_back(&task->names, &name->server_link);
+	for (struct list *at = list_first(&name->watches); at; at = list_after(&name->watches, at)) {
+		struct watch *watch = container_of(at, struct watch, link);
+		event_send(rm, watch->watcher, &watch->event);
+	}
+	return E_OK;
+}
+
+err_t on_name_unregister(void *server, struct proto_request *request,
+                         const struct rm_name_unregister_in *in)
+{
+	struct rm *rm = server;
+	const struct task *task = target(rm, request);
+	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
+	if (!name || name->server != task)
+		return E_NOENT;
+	name_drop_server(rm, name);
+	return E_OK;
+}
+
+err_t on_name_query(void *server, struct proto_request *request, const struct rm_name_query_in *in,
+                    struct rm_name_query_out *out)
+{
+	struct rm *rm = server;
+	const struct name *name =
+	        name_for(rm, target(rm, request), in->name, in->name_count,
+	                 RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
+	if (!name)
+		return E_NOENT;
+	out->state = name->server ? RM_NAME_STATE_UP : RM_NAME_STATE_ABSENT;
+	out->version = name->version;
+	return E_OK;
+}
+
+err_t on_name_watch(void *server, struct proto_request *request, const struct rm_name_watch_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct name *name = name_for(rm, task, in->name, in->name_count,
+	                             RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
+	if (task->state == RM_TASK_STATE_DEAD || !name)
+		return E_NOENT;
+	struct watch *watch = watch_new(task, &name->watches, in->cookie, name);
+	if (!watch)
+		return E_NOMEM;
+	if (name->server)
+		event_send(rm, task, &watch->event);
+	return E_OK;
+}
+
+/* ---- roots ------------------------------------------------------------------------------------------- */
+
+/* A capability to from with a badge of its own, from which the client's are copied. */
+static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8_t kind,
+                      uint64_t badge, uint8_t rights, struct root **made)
+{
+	struct bank *bank = session->object.bank;
+	err_t err = object_new(rm, bank, KIND_ROOT, made);
+	if (err != E_OK)
+		return err;
+	struct root *root = *made;
+	root->slot = slot_get(rm, bank);
+	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL,
+	                          badge ? badge : slotmap_id(&rm->objects, root))
+	                 : E_NOMEM;
+	if (err != E_OK) {
+		if (root->slot)
+			slot_put(rm, bank, root->slot);
+		object_free(rm, &root->object);
+		return err;
+	}
+	root->session = session;
+	root->kind = kind;
+	root->badge = badge ? badge : slotmap_id(&rm->objects, root);
+	root->rights = rights;
+	list_push_back(&session->roots, &root->link);
+	return E_OK;
+}
+
+void root_kill(struct rm *rm, struct root *root)
+{
+	rm->ops->revoke(rm->kernel, root->slot);
+	if (root->kind == RM_ROOT_KIND_ENDPOINT)
+		rm->ops->cancel_sends(rm->kernel, root->slot);
+	rm->ops->remove(rm->kernel, root->slot);
+	slot_put(rm, root->object.bank, root->slot);
+	list_remove(&root->link);
+	object_free(rm, &root->object);
+}
+
+/* ---- the end of a session ----------------------------------------------------------------------------- */
+
+/* If nobody needs anything of it any more, the session is over, and its bank goes. */
+void session_settle(struct rm *rm, struct session *s)
+{
+	struct bank *bank = s->object.bank;
+	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots) || !bank->session ||
+	    (s->server && s->server_knows) ||
+	    (s->client && !list_is_empty(&s->severed_client.link)))
+		return;
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	if (s->server)
+		s->server->session_count--;
+	if (s->client)
+		s->client->session_count--;
+	list_remove(&s->server_link);
+	list_remove(&s->client_link);
+	s->server = s->client = NULL;
+	bank->session = NULL;
+	object_kill(rm, &bank->object);
+}
+
+/* The next root goes; true: all have gone. (The session itself goes with its bank.) */
+bool session_step(struct rm *rm, struct session *s)
+{
+	if (s->object.dying) {
+		while (!list_is_empty(&s->notifications))
+			object_kill(rm, &container_of(list_first(&s->notifications),
+			                              struct notification, link)->object);
+		object_free(rm, &s->object);
+		return true;
+	}
+	if (!list_is_empty(&s->roots)) {
+		root_kill(rm, container_of(list_first(&s->roots), struct root, link));
+		return false;
+	}
+	list_remove(&s->object.link);
+	list_push_back(&s->object.bank->objects, &s->object.link);
+	answer_all(rm, &s->severing, E_OK);
+	session_settle(rm, s);
+	return true;
+}
+
+static err_t connect_error(enum rm_reason reason)
+{
+	return reason == RM_REASON_DEADLINE ? E_TIMEOUT
+	       : reason == RM_REASON_BANK   ? E_SEVERED
+	                                    : E_SERVER_DIED;
+}
+
+static void connect_answer(struct rm *rm, struct session *s, err_t err)
+{
+	struct list *link = list_first(&s->connecting);
+	if (!link)
+		return;
+	struct proto_request request = { .state = PROTO_PARKED };
+	uint64_t words[PROTO_WORDS_FAST];
+	request.reply = words;
+	struct rm_session_connect_out out = { .session = { slotmap_id(&rm->objects, s) } };
+	struct root *root = container_of(list_first(&s->roots), struct root, link);
+	if (err == E_OK)
+		err = scratch_copy(rm, root->slot, CAP_SEND);
+	if (err == E_OK)
+		request.cap_out = rm->scratch;
+	rm_session_connect_answer(&request, err, &out);
+	answer_request(rm, container_of(link, struct waiter, link), &request);
+}
+
+void session_sever(struct rm *rm, struct session *s, enum rm_reason reason)
+{
+	if (s->state == RM_SESSION_STATE_SEVERED)
+		return;
+	bool opening = s->state == RM_SESSION_STATE_OPENING;
+	s->state = RM_SESSION_STATE_SEVERED;
+	s->reason = (uint8_t)reason;
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	connect_answer(rm, s, connect_error(reason));
+	if (s->server)
+		event_cancel(rm, s->server, &s->opened);
+	if (s->server && s->server_knows) {
+		event_send(rm, s->server, &s->severed_server);
+		deadline_set(&rm->session_deadlines, &s->deadline,
+		             rm->now_ns + s->deadline_ms * 1000000ull);
+	}
+	if (s->client && reason != RM_REASON_CLOSED && !opening)
+		event_send(rm, s->client, &s->severed_client);
+	job_add(rm, &s->object);
+}
+
+/* The task, one of the two sides, is dead. Called again until its list is empty. */
+void session_leave(struct rm *rm, struct session *s, const struct task *task)
+{
+	session_sever(rm, s, task->reason == RM_REASON_DEADLINE ? RM_REASON_DEADLINE
+	                                                        : RM_REASON_PEER);
+	if (!list_is_empty(&s->roots)) {
+		(void)session_step(rm, s);
+		return;
+	}
+	if (s->server == task) {
+		event_cancel(rm, s->server, &s->severed_server);
+		deadline_cancel(&rm->session_deadlines, &s->deadline);
+		list_remove(&s->server_link);
+		s->server->session_count--;
+		s->server = NULL;
+	} else {
+		event_cancel(rm, s->client, &s->severed_client);
+		list_remove(&s->client_link);
+		s->client->session_count--;
+		s->client = NULL;
+	}
+	session_settle(rm, s);
+}
+
+/* The server did not accept, or acknowledge, in time. */
+void session_timeout(struct rm *rm, struct session *s)
+{
+	if (s->server)
+		task_died(rm, s->server, RM_REASON_DEADLINE, 0);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+/* The session of that id, if the task has that part in it. */
+static struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
+                                  bool client)
+{
+	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
+	if (!object || object->kind != KIND_SESSION)
+		return NULL;
+	struct session *s = (struct session *)object;
+	return (server && s->server == task) || (client && s->client == task) ? s : NULL;
+}
+
+err_t on_session_connect(void *server, struct proto_request *request,
+                         const struct rm_session_connect_in *in,
+                         struct rm_session_connect_out *out)
+{
+	struct rm *rm = server;
+	struct task *client = target(rm, request);
+	struct bank *payer = (struct bank *)object_find(rm, request->cap_badges[0]), *bank;
+	struct name *name = name_for(rm, client, in->name, in->name_count, RM_NAME_RIGHT_CONNECT);
+	struct session *s;
+	struct root *root;
+	(void)out; /* it comes when the server has accepted */
+	if (client->state == RM_TASK_STATE_DEAD || !name)
+		return E_NOENT;
+	if (!name->server || name->server->state == RM_TASK_STATE_DEAD)
+		return E_AGAIN;
+	if (name->version != in->version)
+		return E_UNSUPPORTED;
+	err_t err = bank_new(rm, payer, in->guarantee / PAGE, in->limit / PAGE, 0, &bank);
+	if (err != E_OK)
+		return err;
+	err = object_new(rm, bank, KIND_SESSION, &s);
+	if (err != E_OK) {
+		object_kill(rm, &bank->object);
+		return err;
+	}
+	struct list *const lists[] = { &s->roots,       &s->notifications, &s->connecting,
+		                       &s->severing, &s->client_link,   &s->server_link };
+	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		list_init(lists[i]);
+	event_init(&s->opened, RM_EVENT_SESSION_OPENED);
+	event_init(&s->severed_server, RM_EVENT_SESSION_SEVERED);
+	event_init(&s->severed_client, EVENT_SEVERED_CLIENT);
+	deadline_init(&s->deadline);
+	err = root_new(rm, s, name->endpoint, RM_ROOT_KIND_ENDPOINT, slotmap_id(&rm->objects, s),
+	               RM_RIGHT_WRITE, &root);
+	if (err == E_OK)
+		err = wait_for(rm, bank, &s->connecting, RM_METHOD_SESSION_CONNECT);
+	if (err != E_OK) {
+		object_kill(rm, &bank->object);
+		return err;
+	}
+	bank->session = s;
+	s->state = RM_SESSION_STATE_OPENING;
+	s->client = client;
+	s->server = name->server;
+	s->endpoint = name->endpoint;
+	s->deadline_ms = name->deadline_ms;
+	list_push_back(&client->client_sessions, &s->client_link);
+	list_push_back(&s->server->server_sessions, &s->server_link);
+	client->session_count++;
+	s->server->session_count++;
+	event_send(rm, s->server, &s->opened);
+	deadline_set(&rm->session_deadlines, &s->deadline,
+	             rm->now_ns + s->deadline_ms * 1000000ull);
+	return E_PENDING;
+}
+
+err_t on_session_accept(void *server, struct proto_request *request,
+                        const struct rm_session_accept_in *in)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	if (!s || s->state != RM_SESSION_STATE_OPENING || !s->server_knows)
+		return E_GONE;
+	s->state = RM_SESSION_STATE_OPEN;
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	connect_answer(rm, s, E_OK);
+	return E_OK;
+}
+
+err_t on_session_refuse(void *server, struct proto_request *request,
+                        const struct rm_session_refuse_in *in)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	if (!s || s->state != RM_SESSION_STATE_OPENING)
+		return E_GONE;
+	connect_answer(rm, s, in->reason == E_OK || in->reason == E_PENDING ? E_PERM
+	                                                                    : (err_t)in->reason);
+	s->server_knows = false;
+	session_sever(rm, s, RM_REASON_CLOSED);
+	return E_OK;
+}
+
+err_t on_session_bank(void *server, struct proto_request *request,
+                      const struct rm_session_bank_in *in)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+		return E_GONE;
+	return object_cap(rm, request, &s->object.bank->object, 0);
+}
+
+err_t on_session_sever(void *server, struct proto_request *request,
+                       const struct rm_session_sever_in *in)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct session *s = session_of(rm, task, in->session.raw, true, true);
+	if (!s)
+		return E_GONE;
+	if (s->state == RM_SESSION_STATE_SEVERED && list_is_empty(&s->roots))
+		return E_OK;
+	session_sever(rm, s, s->client == task ? RM_REASON_CLOSED : RM_REASON_STOPPED);
+	for (unsigned int i = 0; i < SEVER_STEPS; i++)
+		if (session_step(rm, s))
+			return E_OK;
+	err_t err = wait_for(rm, task->object.bank, &s->severing, RM_METHOD_SESSION_SEVER);
+	if (err == E_OK)
+		return E_PENDING;
+	while (!session_step(rm, s))
+		continue; /* there is no memory to wait with */
+	return E_OK;
+}
+
+err_t on_session_acknowledge(void *server, struct proto_request *request,
+                             const struct rm_session_acknowledge_in *in)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	if (!s)
+		return E_GONE;
+	if (s->state != RM_SESSION_STATE_SEVERED)
+		return E_BUSY;
+	event_cancel(rm, s->server, &s->severed_server);
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	list_remove(&s->server_link);
+	s->server->session_count--;
+	s->server = NULL;
+	session_settle(rm, s);
+	return E_OK;
+}
+
+/* The capability that the reply carries is a copy of the root's. */
+static err_t root_cap(struct rm *rm, struct proto_request *request, struct root *root,
+                      unsigned int rights)
+{
+	err_t err = scratch_copy(rm, root->slot, rights);
+	if (err == E_OK)
+		request->cap_out = rm->scratch;
+	else
+		root_kill(rm, root);
+	return err;
+}
+
+err_t on_session_mint_endpoint(void *server, struct proto_request *request,
+                               const struct rm_session_mint_endpoint_in *in,
+                               struct rm_session_mint_endpoint_out *out)
+{
+	struct rm *rm = server;
+	struct task *task = target(rm, request);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct root *root;
+	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+		return E_GONE;
+	err_t err = root_new(rm, s, s->endpoint, RM_ROOT_KIND_ENDPOINT, 0, RM_RIGHT_WRITE,
+	                     &root);
+	if (err != E_OK)
+		return err;
+	out->badge = root->badge;
+	out->root.raw = slotmap_id(&rm->objects, root);
+	return root_cap(rm, request, root, CAP_SEND);
+}
+
+err_t on_notification_create(void *server, struct proto_request *request,
+                             const struct rm_notification_create_in *in,
+                             struct rm_notification_create_out *out)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct notification *n;
+	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+		return E_GONE;
+	err_t err = notification_new(rm, s->object.bank, OBJ_NOTIFICATION, &s->notifications, &n);
+	if (err != E_OK)
+		return err;
+	err = scratch_mint(rm, n->slot, CAP_ALL, in->badge);
+	if (err != E_OK) {
+		object_kill(rm, &n->object);
+		return err;
+	}
+	request->cap_out = rm->scratch;
+	out->notification.raw = slotmap_id(&rm->objects, n);
+	return E_OK;
+}
+
+err_t on_session_mint_notification(void *server, struct proto_request *request,
+                                   const struct rm_session_mint_notification_in *in,
+                                   struct rm_session_mint_notification_out *out)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct object *object = object_find(rm, in->notification.raw);
+	struct root *root;
+	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+		return E_GONE;
+	if (!object || object->kind != KIND_NOTIFICATION || object->bank != s->object.bank)
+		return E_NOENT;
+	err_t err = root_new(rm, s, ((struct notification *)object)->slot,
+	                     RM_ROOT_KIND_NOTIFICATION, in->badge, in->rights, &root);
+	if (err != E_OK)
+		return err;
+	out->root.raw = slotmap_id(&rm->objects, root);
+	return root_cap(rm, request, root,
+	                (in->rights & RM_RIGHT_READ ? RIGHT_READ : 0) |
+	                        (in->rights & RM_RIGHT_WRITE ? RIGHT_WRITE : 0));
+}
+
+err_t on_session_revoke_root(void *server, struct proto_request *request,
+                             const struct rm_session_revoke_root_in *in)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct object *object = object_find(rm, in->root.raw);
+	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+		return E_GONE;
+	if (!object || object->kind != KIND_ROOT || ((struct root *)object)->session != s)
+		return E_NOENT;
+	root_kill(rm, (struct root *)object);
+	return E_OK;
+}
+
+err_t on_session_roots(void *server, struct proto_request *request,
+                       const struct rm_session_roots_in *in, struct rm_session_roots_out *out)
+{
+	struct rm *rm = server;
+	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	out->roots_count = 0;
+	if (!s)
+		return E_GONE;
+	struct object *after = in->after.raw ? object_find(rm, in->after.raw) : NULL;
+	bool known = after && after->kind == KIND_ROOT && ((struct root *)after)->session == s;
+	struct list *at = known ? list_after(&s->roots, &((struct root *)after)->link)
+	                        : list_first(&s->roots);
+	for (; at && out->roots_count < RM_ROOTS_MAX; at = list_after(&s->roots, at)) {
+		const struct root *root = container_of(at, struct root, link);
+		out->roots[out->roots_count++] = (struct rm_root_status){
+			.root = { slotmap_id(&rm->objects, root) },
+			.badge = root->badge,
+			.kind = root->kind,
+			.rights = root->rights,
+		};
+	}
+	return E_OK;
+}
+
+err_t on_session_query(void *server, struct proto_request *request,
+                       const struct rm_session_query_in *in, struct rm_session_query_out *out)
+{
+	struct rm *rm = server;
+	const struct session *s = session_of(rm, target(rm, request), in->session.raw, true, true);
+	if (!s)
+		return E_GONE;
+	const struct bank *bank = s->object.bank;
+	out->status = (struct rm_session_status){
+		.guarantee = bank->guarantee * PAGE,
+		.limit = bank->limit * PAGE,
+		.used = bank->used * PAGE,
+		.state = s->state,
+		.reason = s->reason,
+	};
+	for (struct list *at = list_first(&s->roots); at; at = list_after(&s->roots, at))
+		out->status.roots++;
+	return E_OK;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every invariant of the core's own state, by walking everything. For tests and debug builds. */
+#include "internal.h"
+#include <lib/format.h>
+
+struct walk {
+	struct rm *rm;
+	const char *wrong; /* what does not hold first */
+	uint64_t charged;  /* pages, by all banks */
+	uint64_t limits;
+	uint64_t objects;
+};
+
+static void must(struct walk *w, bool holds, const char *what)
+{
+	if (!holds && !w->wrong)
+		w->wrong = what;
+}
+
+/* -- memory ------------------------------------------------------------------------------------------- */
+
+static void check_list(struct walk *w, const struct frame_list *list, uint8_t use)
+{
+	uint32_t count = 0;
+	frame_t before = 0;
+	for (frame_t f = list->first; f && count <= list->count; f = frame_at(w->rm, f)->next) {
+		must(w, frame_at(w->rm, f)->use == use, "a free list has only free pages");
+		must(w, frame_at(w->rm, f)->prev == before, "a free list is linked both ways");
+		before = f;
+		count++;
+	}
+	must(w, count == list->count, "a free list counts right");
+}
+
+static void check_memory(struct walk *w)
+{
+	struct rm *rm = w->rm;
+	uint64_t given = 0;
+	for (uint32_t c = 1; c < rm->chunks_count; c++) {
+		const struct chunk *chunk = &rm->chunks[c];
+		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL)
+			continue;
+		unsigned int free = 0, pages = 1u << chunk->pages_bits;
+		for (unsigned int i = 0; i < pages; i++) {
+			const struct frame *frame = &chunk->frames[i];
+			bool is_free = frame->use == FRAME_CLEARED || frame->use == FRAME_DIRTY ||
+			               frame->use == FRAME_KERNEL_FREE;
+			free += is_free;
+			if (frame->use == FRAME_PAGE)
+				must(w, frame->page->frame == (c << CHUNK_BITS | i),
+				     "a page and its frame name each other");
+		}
+		must(w, free == chunk->free, "a chunk counts its free pages");
+		given += pages - free;
+	}
+	must(w, given == rm->pages_given, "pages given out are counted");
+	check_list(w, &rm->cleared, FRAME_CLEARED);
+	check_list(w, &rm->dirty, FRAME_DIRTY);
+	check_list(w, &rm->kernel_free, FRAME_KERNEL_FREE);
+}
+
+/* -- objects ------------------------------------------------------------------------------------------- */
+
+static void check_bank(struct walk *w, const struct bank *bank)
+{
+	must(w, bank->used <= bank->limit, "a bank is within its limit");
+	must(w, bank->pinned <= bank->pin_limit, "a bank is within its pin quota");
+	w->charged += bank->used;
+	w->limits += bank->limit;
+	for (unsigned int i = 0; i < SLABS; i++)
+		must(w, slab_valid(&bank->slab[i]), "a slab is valid");
+}
+
+static void check_dataspace(struct walk *w, const struct dataspace *ds)
+{
+	uint64_t index = 0, resident = 0;
+	struct page *page;
+	must(w, radix_valid(&ds->pages), "a dataspace's index is valid");
+	for (; (page = (struct page *)radix_next(&ds->pages, &index)) != NULL; index++) {
+		const struct frame *frame = frame_at(w->rm, page->frame);
+		must(w, frame->use == FRAME_PAGE && frame->page == page, "a page has its frame");
+		must(w, page->holders > 0, "a page in a dataspace is held");
+		must(w, index < ds->size || ds->work == WORK_TRIM || ds->object.dying,
+		     "no page is beyond the end");
+		for (const struct mapping *m = frame->maps; m; m = m->next) {
+			must(w, m->frame == page->frame, "a mapping is of its frame");
+			must(w, *m->prev == m, "a frame's mappings are chained");
+			must(w, !(m->state == MAPPING_LIVE && m->writable && page->holders > 1),
+			     "nobody can write a shared page");
+		}
+		resident++;
+	}
+	must(w, resident == ds->resident, "a dataspace counts its pages");
+	uint32_t regions = 0;
+	for (const struct list *at = list_first(&ds->regions); at;
+	     at = list_after(&ds->regions, at)) {
+		must(w, container_of(at, struct region, link)->dataspace == ds,
+		     "a region in a dataspace's list shows it");
+		regions++;
+	}
+	must(w, regions == ds->regions_count && ds->object.holders >= regions,
+	     "a dataspace counts its regions");
+	for (const struct list *at = list_first(&ds->shadows); at;
+	     at = list_after(&ds->shadows, at))
+		must(w, container_of(at, struct dataspace, shadow_link)->backing == ds,
+		     "a shadow is backed");
+}
+
+/* What is mapped is what the regions say. */
+static void check_leaf(struct walk *w, const struct vspace *vspace, const struct leaf *leaf)
+{
+	uint32_t used = 0, live = 0;
+	for (unsigned int i = 0; i < SLOT_PAGE; i++) {
+		const struct mapping *m = &leaf->map[i];
+		if (m->state == MAPPING_NONE)
+			continue;
+		used++;
+		live += m->state == MAPPING_LIVE;
+		if (m->state != MAPPING_LIVE || vspace->object.dying)
+			continue;
+		uint64_t address = leaf->base + (uint64_t)i * PAGE;
+		const struct interval *interval = interval_find(&vspace->regions, address);
+		const struct region *r =
+		        interval ? container_of(interval, struct region, interval) : NULL;
+		must(w, r != NULL, "what is mapped is in a region");
+		if (!r || !r->dataspace || r->dataspace->object.dying)
+			continue;
+		bool shared;
+		const struct page *page = dataspace_page(
+		        r->dataspace, r->first + (address - r->interval.start) / PAGE, &shared);
+		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
+		must(w, !m->writable || (r->rights & RM_RIGHT_WRITE && !shared),
+		     "what may be written is the region's own");
+		must(w, !r->dataspace->copy || r->dataspace->copy->work == WORK_HIDE,
+		     "nothing is mapped of what is being copied");
+	}
+	must(w, used == leaf->used && live == leaf->live && used > 0, "a leaf counts right");
+}
+
+static void check_vspace(struct walk *w, const struct vspace *vspace)
+{
+	uint64_t key = 0;
+	const struct leaf *leaf;
+	must(w, interval_map_valid(&vspace->regions), "an address space's regions are in order");
+	must(w, radix_valid(&vspace->leaves) && radix_valid(&vspace->tables),
+	     "an address space's indices are valid");
+	for (; (leaf = (struct leaf *)radix_next(&vspace->leaves, &key)) != NULL; key++) {
+		must(w, leaf->vspace == vspace && leaf->base >> LEAF_BITS == key,
+		     "a leaf is where it says");
+		check_leaf(w, vspace, leaf);
+	}
+}
+
+static void check_task(struct walk *w, const struct task *task)
+{
+	uint32_t threads = 0, events = 0;
+	for (const struct list *at = list_first(&task->threads); at;
+	     at = list_after(&task->threads, at)) {
+		const struct thread *thread = container_of(at, struct thread, link);
+		must(w, thread->task == task, "a thread is of its task");
+		must(w, task->state != RM_TASK_STATE_DEAD || thread->state != THREAD_RUNNING,
+		     "no thread of a dead task runs");
+		threads++;
+	}
+	for (const struct list *at = list_first(&task->events); at;
+	     at = list_after(&task->events, at))
+		events++;
+	must(w, threads <= task->thread_count && events == task->event_count,
+	     "a task counts right");
+}
+
+static void check_session(struct walk *w, const struct session *s)
+{
+	must(w, !s->object.bank->session || s->object.bank->session == s,
+	     "a session's bank is its own");
+	must(w, !s->client || s->client->state != RM_TASK_STATE_DEAD ||
+	                !list_is_empty(&s->client_link),
+	     "a dead client's session is still to be severed");
+	for (const struct list *at = list_first(&s->roots); at; at = list_after(&s->roots, at))
+		must(w, container_of(at, struct root, link)->session == s, "a root is of its session");
+}
+
+static void check_object(struct walk *w, const struct object *object)
+{
+	switch (object->kind) {
+	case KIND_BANK:
+		check_bank(w, (const struct bank *)object);
+		break;
+	case KIND_DATASPACE:
+		check_dataspace(w, (const struct dataspace *)object);
+		break;
+	case KIND_VSPACE:
+		check_vspace(w, (const struct vspace *)object);
+		break;
+	case KIND_TASK:
+		check_task(w, (const struct task *)object);
+		break;
+	case KIND_SESSION:
+		check_session(w, (const struct session *)object);
+		break;
+	default:
+		break;
+	}
+}
+
+bool rm_valid(struct rm *rm)
+{
+	struct walk w = { .rm = rm };
+	uint32_t cursor = 0;
+	const struct object *object;
+	must(&w, slotmap_valid(&rm->objects), "the table of objects is valid");
+	check_bank(&w, rm->root);
+	while ((object = slotmap_next(&rm->objects, &cursor)) != NULL && !w.wrong)
+		check_object(&w, object);
+	check_memory(&w);
+	must(&w, w.charged == rm->pages_given, "every page given out is charged to one bank (I2)");
+	must(&w, w.limits == rm->pages_total, "limits are conserved (I11)");
+	must(&w, deadlines_valid(&rm->session_deadlines) && deadlines_valid(&rm->pager_deadlines),
+	     "deadlines are in order");
+	if (w.wrong) {
+		char text[160];
+		format_buffer(text, sizeof(text), "rm: does not hold: %s", w.wrong);
+		rm->ops->log(rm->kernel, text);
+	}
+	return !w.wrong;
+}

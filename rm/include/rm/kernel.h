@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the resource manager's core wants of the kernel: the only way in which it acts. rm/sel4
+ * implements these by invocations (seL4 manual, chapter 10; each op names its own), tests/sim by a
+ * simulated kernel that enforces what seL4 enforces.
+ *
+ * A slot is a capability's address in rm's CSpace, as an invocation takes it. What is acquired may
+ * fail, with the kernel's error, and then nothing changed. What gives up cannot fail: its slot
+ * holds what the core knows to be there.
+ */
+#pragma once
+#include <abi/abi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint64_t slot_t; /* 0: none */
+
+/* Of a capability to an endpoint or notification, as it is handed out. */
+enum cap_rights {
+	CAP_SEND = RIGHT_WRITE | RIGHT_GRANT | RIGHT_GRANT_REPLY,
+	CAP_RECEIVE = RIGHT_READ,
+	CAP_ALL = RIGHTS_ALL,
+};
+
+/* A thread as the core sets it up; slots are rm's. */
+struct kernel_thread {
+	slot_t tcb, sched_context, cnode, vspace;
+	uint64_t cnode_guard; /* bits of the guard of the CSpace's root */
+	uint64_t buffer;      /* address of the IPC buffer */
+	slot_t buffer_frame;
+	slot_t fault_endpoint; /* copied into the thread */
+	uint8_t priority, priority_max;
+};
+
+struct kernel_ops {
+	/* -- objects: Untyped_Retype, CNode_* -------------------------------------------------- */
+	/* count objects in the slots from dest on; size_bits as Untyped_Retype takes it. */
+	enum abi_error (*retype)(void *kernel, slot_t untyped, enum abi_object type,
+	                         unsigned int size_bits, slot_t dest, unsigned int count);
+	/* A CNode of SLOT_PAGE slots, out of an untyped of 4 KiB, becomes part of rm's CSpace. */
+	enum abi_error (*slots_add)(void *kernel, slot_t untyped, uint32_t slot_page);
+	/* The same one level above: what slot pages hang in. */
+	enum abi_error (*slots_directory)(void *kernel, slot_t untyped, uint32_t directory);
+	enum abi_error (*copy)(void *kernel, slot_t dest, slot_t src, unsigned int rights);
+	enum abi_error (*mint)(void *kernel, slot_t dest, slot_t src, unsigned int rights,
+	                       uint64_t badge);
+	void (*remove)(void *kernel, slot_t slot); /* CNode_Delete */
+	void (*revoke)(void *kernel, slot_t slot);
+	void (*cancel_sends)(void *kernel, slot_t slot);
+	/* Into slot index, of index_bits, of another CSpace's root CNode. */
+	enum abi_error (*give)(void *kernel, slot_t cnode, uint64_t index, unsigned int index_bits,
+	                       slot_t src);
+
+	/* -- address spaces: X86_* ------------------------------------------------------------- */
+	/* Gives a PML4 its ASID; LIMIT of the kernel: ERR_DELETE_FIRST when there are no more. */
+	enum abi_error (*vspace_init)(void *kernel, slot_t vspace);
+	/* level 1: page table, 2: page directory, 3: PDPT. */
+	enum abi_error (*table_map)(void *kernel, slot_t table, unsigned int level, slot_t vspace,
+	                            uint64_t address);
+	void (*table_unmap)(void *kernel, slot_t table, unsigned int level);
+	enum abi_error (*page_map)(void *kernel, slot_t page, slot_t vspace, uint64_t address,
+	                           unsigned int rights, unsigned int attributes);
+	void (*page_unmap)(void *kernel, slot_t page);
+	/* Maps an original frame capability in rm's own window, where page says (window_page()). */
+	enum abi_error (*window_map)(void *kernel, slot_t frame, uint32_t page);
+	enum abi_error (*window_table)(void *kernel, slot_t table, uint32_t page);
+
+	/* -- threads: TCB_*, SchedControl_*, SchedContext_* ------------------------------------- */
+	enum abi_error (*thread_init)(void *kernel, const struct kernel_thread *thread);
+	enum abi_error (*thread_schedule)(void *kernel, const struct kernel_thread *thread,
+	                                  uint32_t budget_us, uint32_t period_us);
+	enum abi_error (*thread_read)(void *kernel, slot_t tcb, struct abi_user_context *context);
+	enum abi_error (*thread_write)(void *kernel, slot_t tcb,
+	                               const struct abi_user_context *context);
+	void (*thread_suspend)(void *kernel, slot_t tcb);
+	void (*thread_resume)(void *kernel, slot_t tcb);
+	enum abi_error (*thread_bind)(void *kernel, slot_t tcb, slot_t notification);
+
+	/* -- messages -------------------------------------------------------------------------- */
+	void (*signal)(void *kernel, slot_t notification);
+	/* Answers whoever waits on the reply object; nothing happens if nobody does. */
+	void (*answer)(void *kernel, slot_t reply, uint64_t label, const uint64_t *words,
+	               unsigned int length, slot_t cap);
+
+	/* -- the machine ----------------------------------------------------------------------- */
+	enum abi_error (*ports_issue)(void *kernel, slot_t dest, uint16_t first, uint16_t last);
+	enum abi_error (*irq_issue)(void *kernel, slot_t dest, uint8_t ioapic, uint8_t pin,
+	                            bool level, bool low, uint8_t vector);
+	void (*log)(void *kernel, const char *text);
+	void (*off)(void *kernel, bool good);
+};
