@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Servers: a program that others open sessions with, by its name.
+ *
+ *   static const struct echo_ops ops = { .say = on_say };
+ *   int rt_main(const struct rt_start *start)
+ *   {
+ *           static struct rt_server server;
+ *           err_t err = rt_server_start(&server, &(struct rt_service){ .name = "echo",
+ *                   .interface = &echo_interface, .ops = &ops, .client_bytes = 64 });
+ *           if (err != E_OK) ...
+ *           rt_server_run(&server);
+ *   }
+ *
+ * One thread does everything: it receives a request, has it handled by the interface's table, and
+ * answers; opens and ends sessions when rm says so; calls signal handlers. So there are no locks.
+ * The server is active (it has a scheduling context of its own).
+ *
+ * Handlers are those of the interface, `err_t on_m(void *self, struct proto_request *request, in,
+ * out)`: E_OK and *out, or an error, or, in a method that `parks`, E_PENDING. self is the
+ * service's; rt_request(request) has the rest: the client, the arena, capabilities.
+ *
+ * The three phases of a handler (protocols.md, section 4):
+ *
+ *   FETCH     it begins here. Reads client memory, into the arena and into its own variables;
+ *             writes nothing that outlives the request.
+ *   COMMIT    from rt_commit(r) on. Changes the server's state. Touches no client memory.
+ *   DELIVER   from rt_deliver(r) on. Writes results into client memory; all state is final.
+ *
+ * rt_abort(r, err) leaves the handler at once, from any depth, in FETCH or DELIVER: the arena is
+ * dropped and the request answered with err. This is what a guarded access does when the client's
+ * memory goes away under it. So nothing may be held in these phases that only the handler's own end
+ * would give back: take memory from the arena, slots and everything else in COMMIT. A handler that
+ * touches no client memory needs none of these calls.
+ *
+ * Parking. A handler that returns E_PENDING has kept r: it stands in r->client's list of parked
+ * requests until rt_answer(r), or until the client's session ends (the cleanup answers SEVERED to
+ * all that are left, after the service's close()). The arena is dropped when it is parked; what is
+ * needed later stands in r->state or in the client's. At most parked_max requests of a client can
+ * be parked: further ones are answered NOMEM without being handled; methods that park must name it.
+ *
+ * Costs: a request allocates nothing; the client is found in three steps; a null request takes
+ * fewer than 100 instructions in here.
+ */
+#pragma once
+#include <lib/list.h>
+#include <proto/proto.h>
+#include <proto/rm.h>
+#include <rt/arena.h>
+#include <rt/badge.h>
+#include <rt/sel4.h>
+
+struct rt_server;
+struct rt_client;
+struct rt_request;
+
+/* What a server is. No ownership; it must stay as long as the server. */
+struct rt_service {
+	const char *name;
+	const struct proto_interface *interface;
+	const void *ops; /* the interface's struct x_ops */
+	void *self;      /* the first argument of all handlers; NULL: the struct rt_server */
+	/* A client wants a session: E_OK takes it, any error but PENDING refuses it. NULL: all are
+	 * taken. client->state is all zero. */
+	err_t (*open)(void *self, struct rt_client *client);
+	/* The session is over, nothing of it will come any more; to give back what is kept for it.
+	 * Nothing is left of client afterwards. Not called for one that was refused. May be NULL. */
+	void (*close)(void *self, struct rt_client *client);
+	/* The client's rt_session_ring_bell(). May be NULL. */
+	void (*bell)(void *self, struct rt_client *client);
+	uint32_t client_bytes; /* of state for each client, up to RT_CLIENT_BYTES_MAX */
+	uint32_t arena_bytes;  /* 0: 64 KiB */
+	uint32_t clients_max;  /* 0: 1024; more are refused with LIMIT */
+	uint32_t parked_max;   /* of one client; 0: 16 */
+	uint32_t deadline_ms;  /* rm ends the server if it takes longer over a session; 0: 5 s */
+	/* Never keeps a caller: E_PENDING is the caller's answer. For servers that run on their callers'
+	 * time. */
+	bool passive;
+};
+enum { RT_CLIENT_BYTES_MAX = 3840 };
+
+/* A client: an open session as the server has it. To be read only, but for state and ctx. */
+struct rt_client {
+	struct rt_badge badge; /* of the session's endpoint; kind 0 */
+	rm_session_t session;
+	struct rt_server *server;
+	uint64_t guarantee, limit; /* of its bank, as it was opened, bytes */
+	struct list link, parked, badges;
+	uint32_t parked_count;
+	bool accepted;
+	void *ctx;                 /* the service's */
+	_Alignas(16) char state[]; /* client_bytes of the service's */
+};
+
+enum rt_phase { RT_FETCH, RT_COMMIT, RT_DELIVER };
+
+/* A request in a handler, or parked. */
+struct rt_request {
+	struct proto_request proto;
+	struct rt_client *client;
+	struct rt_server *server;
+	struct rt_badge *target; /* what was invoked: the client's own, or one of rt_badge_make() */
+	struct list link;        /* of a parked one, in its client's */
+	cptr_t reply;
+	cptr_t given;      /* rt's: the slot of cap_out, if it goes with the answer */
+	uint8_t phase;     /* enum rt_phase */
+	uint64_t state[4]; /* the handler's, while it is parked */
+};
+
+struct rt_server {
+	const struct rt_service *service;
+	cptr_t endpoint;
+	struct rt_badges badges;
+	struct rt_request *current, *spare;
+	struct rt_arena arena;
+	struct list clients;
+	uint32_t clients_count;
+	cptr_t receive; /* where a capability that comes with a request is put; 0: none can */
+	struct rt_private *own;
+};
+
+/*
+ * Registers the name and gets ready to serve; once in a program, by its first thread. NOENT: no
+ * such name, or no right to serve it. EXIST: it has a server. NOMEM, LIMIT. After an error nothing
+ * is left.
+ */
+err_t rt_server_start(struct rt_server *server, const struct rt_service *service);
+
+/* Serves, until the program ends. */
+_Noreturn void rt_server_run(struct rt_server *server);
+
+/* -- in handlers ------------------------------------------------------------------------------- */
+
+/* The request that a handler was called with. */
+static inline struct rt_request *rt_request(struct proto_request *request)
+{
+	return (struct rt_request *)((char *)request - offsetof(struct rt_request, proto));
+}
+
+/* The client's state: client_bytes, all zero at first. */
+static inline void *rt_client_state(struct rt_client *client)
+{
+	return client->state;
+}
+
+/* Memory until the end of this request, at a multiple of 16. NULL: the arena is used up. */
+static inline void *rt_request_alloc(struct rt_request *r, size_t bytes)
+{
+	return rt_arena_get(&r->server->arena, bytes, 16);
+}
+
+/* FETCH ends; see above. */
+static inline void rt_commit(struct rt_request *r)
+{
+	assert(r->phase == RT_FETCH);
+	r->phase = RT_COMMIT;
+}
+
+/* COMMIT ends; see above. */
+static inline void rt_deliver(struct rt_request *r)
+{
+	assert(r->phase == RT_COMMIT);
+	r->phase = RT_DELIVER;
+}
+
+/* Leaves the handler of the request that is being handled; not in COMMIT. err is not PENDING. */
+_Noreturn void rt_abort(struct rt_request *r, err_t err);
+
+/*
+ * Takes over the capability that came with the request as `any`: its slot is the handler's. What is
+ * not taken is deleted when the handler returns. 0: there are no slots left. The request must be
+ * one of a method with such a capability, and this be called once.
+ */
+cptr_t rt_take(struct rt_request *r);
+
+/*
+ * The answer carries the capability in slot. If the slot is given away with it (take), it is put
+ * back afterwards. (The same as setting proto.cap_out, without take.)
+ */
+void rt_give(struct rt_request *r, cptr_t slot, bool take);
+
+/*
+ * Ends the wait of a parked request. First the interface's x_m_answer(&r->proto, error, &out), then
+ * this at once: nothing in between may make a call. r is no more afterwards.
+ */
+void rt_answer(struct rt_request *r);
+
+/* -- clients ----------------------------------------------------------------------------------- */
+
+/* Ends a client's session: close() is called from the loop, soon, not from here. */
+void rt_client_sever(struct rt_client *client);
+
+/*
+ * The session's bank in a slot, which is the caller's then: what the server may spend for this
+ * client. NOMEM, LIMIT: no slot.
+ */
+err_t rt_client_bank(struct rt_client *client, cptr_t *bank);
+
+/*
+ * A further capability to this server, for the client: requests through it arrive with r->target =
+ * badge, whose kind and ctx are as set here (kind: an object of the interface). badge is the
+ * caller's memory until rt_badge_end(), or until the client's close() has returned. *slot is the
+ * caller's: give it to the client by rt_give(take).
+ */
+err_t rt_badge_make(struct rt_client *client, struct rt_badge *badge, uint8_t kind, void *ctx,
+                    cptr_t *slot);
+
+/* Takes it back, wherever the client passed it on to. */
+void rt_badge_end(struct rt_client *client, struct rt_badge *badge);
+
+/*
+ * A notification paid for by the session, for waking the client: *mine (a slot of the caller's) to
+ * signal it, *theirs (the same; give it to the client by rt_give(take)) to wait on it.
+ */
+err_t rt_client_notification(struct rt_client *client, cptr_t *mine, cptr_t *theirs);
