@@ -8,6 +8,9 @@
 #   $(call libc_image,NAME,DIR,libc rt lib,FLAGS)   image_as for a program that uses libc. Of the
 #                                functions that rt has as well, those of the first are linked
 #   $(call libc_library,DIR...)  a library whose sources may include libc's headers
+#   $(call program,DIR,LIBS)     a native program build/prog/NAME.elf (NAME: DIR's last part) from
+#                                DIR/*.c and DIR/*.S, added to $(programs). LIBS: `proto rt lib`,
+#                                and `libc` before them for one with libc
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
 #   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
 #   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
@@ -46,7 +49,9 @@ UNIT_CFLAGS = $(COMMON) -fsanitize=address,undefined -fno-sanitize-recover=all
 # A source may include its own room's public headers, those of the rooms that its room names, and
 # the directories of <room>_INCLUDES (headers shared by the programs of one room).
 room_of = $(if $(filter $(B)/gen/%,$(1)),proto,$(firstword $(subst /, ,$(1))))
-includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(r) $($(r)_USES),-I$(u)/include \
+# What <room>_EXPORTS names comes with a room: its own public headers include it.
+includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(sort $(r) $($(r)_USES) \
+		$(foreach u,$($(r)_USES),$($(u)_EXPORTS))),-I$(u)/include \
 		$(if $(filter proto,$(u)),-I$(B)/gen/include)) \
 	$(addprefix -I,$($(r)_INCLUDES)))
 
@@ -57,6 +62,7 @@ sources_in = $(filter-out %_test.c,$(wildcard $(1)/*.c $(1)/*.S))
 objects_in = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(call sources_in,$(2))))
 
 images :=
+programs :=
 kernels :=
 unit_tests :=
 fake_guests :=
@@ -67,7 +73,8 @@ depfiles :=
 
 # What the compiler is told and which sources there are: a change of either makes things again.
 $(B)/flags: FORCE
-	@mkdir -p $(@D); printf '%s\n' '$(CC) $(IMAGE_CFLAGS) $(KERNEL_CFLAGS) $(UNIT_CFLAGS)' \
+	@mkdir -p $(@D); printf '%s\n' \
+		'$(CC) $(IMAGE_CFLAGS) $(KERNEL_CFLAGS) $(UNIT_CFLAGS) $(PROGRAM_CFLAGS)' \
 		>$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(B)/sources: FORCE
 	@mkdir -p $(@D); printf '%s\n' '$(sort $(all_sources))' >$@.new; \
@@ -93,7 +100,7 @@ made_of = Makefile tools/build.mk $(wildcard */room.mk) $(B)/flags
 
 $(B)/user/%.c.o: %.c $(made_of)
 	$(compile)
-	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(call in_programs,$<) $(call includes,$<) $(depflags) -c -o $@ $<
 
 $(B)/user/%.S.o: %.S $(made_of)
 	$(compile)
@@ -147,6 +154,34 @@ libc_image = $(call image_as,$(1),$(2),$(3),$(4))$(call libc_hosted,\
 	$(call objects_in,image/$(1),$(2)))$(call libc_tidied,$(2))
 libc_library = $(call library,$(1))$(foreach d,$(1),$(call libc_hosted,\
 	$(call objects_in,user,$(d)))$(call libc_tidied,$(d)))
+
+# -- native programs -------------------------------------------------------------------------------
+
+# Frame pointers and symbols, so that a stopped program's back trace can be read.
+PROGRAM_CFLAGS := -fno-omit-frame-pointer
+PROGRAM_LDFLAGS := -e rt_program_start
+in_programs = $(if $(filter rt lib proto,$(call room_of,$(1))),$(PROGRAM_CFLAGS))
+
+# $(1): DIR, $(2): LIBS, $(3): NAME
+define program_rules
+programs += $(B)/prog/$(3).elf
+all_sources += $(call sources_in,$(1))
+all_objects += $(call objects_in,prog/obj,$(1))
+$(B)/prog/$(3).elf: $(call objects_in,prog/obj,$(1)) $(patsubst %,$(B)/lib/%.a,$(2)) $(B)/sources
+	$$(say) LD $$@; mkdir -p $$(@D)
+	$$(Q)$$(LD) $$(IMAGE_LDFLAGS) $$(PROGRAM_LDFLAGS) -o $$(@:.elf=.debug) $$(filter %.o,$$^) \
+		--start-group $$(filter %.a,$$^) --end-group
+	$$(Q)$$(OBJCOPY) --strip-debug $$(@:.elf=.debug) $$@
+all: $(B)/prog/$(3).elf
+endef
+program = $(eval $(call program_rules,$(1),$(2),$(notdir $(1))))$(if $(filter libc,$(2)),$(call \
+	libc_hosted,$(call objects_in,prog/obj,$(1)))$(call libc_tidied,$(1)))
+$(B)/prog/obj/%.c.o: %.c $(made_of)
+	$(compile)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(PROGRAM_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+$(B)/prog/obj/%.S.o: %.S $(made_of)
+	$(compile)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
 
 # -- interfaces ------------------------------------------------------------------------------------
 
