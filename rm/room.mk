@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# rm: the root task, which will be the resource manager. So far: a greeting and a monitor.
-rm_USES := abi lib rt
-$(call image_as,rm,rm,rt lib)
-$(call unit_test,rm/line_test.c,rm/line.c)
-$(call unit_test,rm/boot_test.c,rm/boot.c)
+# rm: the resource manager, which is the root task. rm/sel4 becomes part of each system's image, with
+# its boot archive (system/room.mk).
+rm_USES := abi lib proto rt
+$(call library,rm/core)
+$(call unit_test,rm/sel4/boot_test.c,rm/sel4/boot.c)

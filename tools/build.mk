@@ -11,6 +11,7 @@
 #   $(call program,DIR,LIBS)     a native program build/prog/NAME.elf (NAME: DIR's last part) from
 #                                DIR/*.c and DIR/*.S, added to $(programs). LIBS: `proto rt lib`,
 #                                and `libc` before them for one with libc
+#   $(call system,NAME,MANIFEST,PROGRAM...)   build/NAME.elf: rm, and in it what it starts
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
 #   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
 #   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
@@ -154,6 +155,19 @@ libc_image = $(call image_as,$(1),$(2),$(3),$(4))$(call libc_hosted,\
 	$(call objects_in,image/$(1),$(2)))$(call libc_tidied,$(2))
 libc_library = $(call library,$(1))$(foreach d,$(1),$(call libc_hosted,\
 	$(call objects_in,user,$(d)))$(call libc_tidied,$(d)))
+
+# -- systems --------------------------------------------------------------------------------------
+
+# $(call system,NAME,MANIFEST,FILE...): build/NAME.elf, rm with a boot archive of the manifest and
+# the programs build/prog/FILE.elf, of which init is one.
+define system_rules
+$(B)/system/$(1).cpio: $(2) $(patsubst %,$(B)/prog/%.elf,$(3)) tools/archive | need-idl
+	$$(say) CPIO $$@; mkdir -p $$(@D)
+	$$(Q)tools/archive $$@ manifest=$(2) $(foreach f,$(3),$(f)=$(B)/prog/$(f).elf)
+$(B)/image/$(1)/rm/sel4/archive.S.o: $(B)/system/$(1).cpio
+$(call image_rules,$(1),rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/$(1).cpio\")
+endef
+system = $(eval $(call system_rules,$(1),$(2),$(3)))
 
 # -- native programs -------------------------------------------------------------------------------
 

@@ -497,6 +497,30 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 	return true;
 }
 
+/* Boot's frames as a dataspace; a failure is the end of the boot. */
+err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspace **made)
+{
+	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_ANONYMOUS, pages, false, made);
+	frame_t f = 0;
+	for (uint32_t i = 0; i < pages && err == E_OK; i++, f++) {
+		if (i % CHUNK_PAGES == 0) {
+			uint32_t left = pages - i < CHUNK_PAGES ? pages - i : CHUNK_PAGES;
+			err = memory_adopt(rm, i, left, &f);
+			bank->limit += left;
+			bank->used += left;
+		}
+		struct page *page = record_get(bank, SLAB_PAGE);
+		if (!page || err != E_OK)
+			return E_NOMEM;
+		*page = (struct page){ .frame = f, .holders = 1 };
+		frame_at(rm, f)->use = FRAME_PAGE;
+		frame_at(rm, f)->page = page;
+		err = set_page(*made, i, page);
+		(*made)->resident++;
+	}
+	return err;
+}
+
 /* -- requests ------------------------------------------------------------------------------------------- */
 
 static struct dataspace *target(struct rm *rm, const struct proto_request *request)

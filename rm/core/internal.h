@@ -21,6 +21,7 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared);
 frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
                       uint64_t below);
 void frame_put(struct rm *rm, struct bank *bank, frame_t f);
+err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f);
 bool memory_refill(struct rm *rm);
 frame_t kernel_get(struct rm *rm, struct bank *bank);
 void kernel_put(struct rm *rm, struct bank *bank, frame_t f);
@@ -97,6 +98,8 @@ bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t e
 bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end);
 bool vspace_work(struct rm *rm, struct vspace *vspace);
 struct mapping *mapping_at(const struct vspace *vspace, uint64_t address);
+err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like,
+                 struct dataspace *ds, uint64_t start, uint64_t pages, uint64_t first);
 err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made);
 bool vspace_reap(struct rm *rm, struct vspace *vspace);
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
@@ -108,6 +111,10 @@ void fault_forget(struct rm *rm, struct fault *fault);
 /* -- task.c ---------------------------------------------------------------------------------------- */
 err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,
                const char *name, unsigned int length, struct task **made);
+err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create_in *in,
+                 struct thread **made);
+err_t thread_begin(struct rm *rm, struct thread *thread, uint64_t entry, uint64_t stack,
+                   uint64_t argument);
 bool task_reap(struct rm *rm, struct task *task);
 bool task_work(struct rm *rm, struct task *task);
 void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t status);

@@ -139,6 +139,12 @@ void *frame_window(struct rm *rm, frame_t f)
 	return rm->window + (uint64_t)f * PAGE;
 }
 
+/* Of a slot page: the page that it is made of. */
+static frame_t *slot_page_frame(const struct rm *rm, uint64_t slot_page)
+{
+	return &rm->slot_page_frames[slot_page - rm->slot_page_first];
+}
+
 /* -- chunks ------------------------------------------------------------------------------------ */
 
 static uint32_t chunk_new(struct rm *rm, slot_t untyped, uint64_t base, unsigned int bits,
@@ -268,9 +274,9 @@ static void chunk_close(struct rm *rm, uint32_t c)
 	}
 	chunks_remove(rm, &rm->empty[chunk->kind], c);
 	rm->ops->revoke(rm->kernel, chunk->untyped);
-	slots_unmake(rm, rm->root, rm->slot_page_frames[chunk->slot_page], chunk->slot_page);
+	slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->slot_page), chunk->slot_page);
 	if (chunk->kind == CHUNK_KERNEL)
-		slots_unmake(rm, rm->root, rm->slot_page_frames[chunk->object_page],
+		slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->object_page),
 		             chunk->object_page);
 	struct frame *frames = chunk->frames;
 	*chunk = (struct chunk){ .untyped = chunk->untyped,
@@ -361,7 +367,7 @@ static void chunk_take(struct rm *rm, frame_t f)
 	uint32_t c = f >> CHUNK_BITS;
 	struct chunk *chunk = &rm->chunks[c];
 	frames_remove(rm, free_list(rm, frame_at(rm, f)), f);
-	if (chunk->free-- == 1u << chunk->pages_bits)
+	if (chunk->free-- == 1u << chunk->pages_bits && chunk->kind != CHUNK_ADOPTED)
 		chunks_remove(rm, &rm->empty[chunk->kind], c);
 	rm->pages_given++;
 }
@@ -373,7 +379,7 @@ static void chunk_give(struct rm *rm, frame_t f, uint8_t use)
 	struct frame *frame = frame_at(rm, f);
 	frame->use = use;
 	frames_push(rm, free_list(rm, frame), f);
-	if (++chunk->free == 1u << chunk->pages_bits)
+	if (++chunk->free == 1u << chunk->pages_bits && chunk->kind != CHUNK_ADOPTED)
 		chunks_push(rm, &rm->empty[chunk->kind], c);
 	rm->pages_given--;
 }
@@ -533,6 +539,31 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 	return 0;
 }
 
+/* The next of the boot's frames, up to CHUNK_PAGES from number first on, as a chunk. */
+err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
+{
+	frame_t slots;
+	uint32_t slot_page;
+	struct frame *frames = rm->root->pages.get(rm->root->pages.ctx);
+	if (!frames)
+		return E_NOMEM;
+	err_t err = slots_make(rm, rm->root, &slots, &slot_page);
+	for (uint32_t i = 0; i < pages && err == E_OK; i++)
+		err = KERNEL(rm, adopt, ((slot_t)slot_page << SLOT_PAGE_BITS) + i, first + i);
+	if (err != E_OK)
+		return err; /* only at boot, which fails then */
+	uint32_t c = rm->chunks_count++;
+	rm->chunks[c] = (struct chunk){ .frames = frames,
+		                        .slot_page = slot_page,
+		                        .kind = CHUNK_ADOPTED,
+		                        .pages_bits = CHUNK_BITS };
+	__builtin_memset(frames, 0, CHUNK_PAGES * sizeof(*frames));
+	rm->pages_total += pages;
+	rm->pages_given += pages;
+	*f = c << CHUNK_BITS;
+	return E_OK;
+}
+
 /* Has more frames cleared in advance, up to what is wanted. False: there are enough. */
 bool memory_refill(struct rm *rm)
 {
@@ -553,8 +584,8 @@ bool memory_refill(struct rm *rm)
 
 static err_t directory_make(struct rm *rm, uint32_t slot_page)
 {
-	uint32_t directory = slot_page / DIRECTORY;
-	if (bitmap_get(rm->directories, directory))
+	uint32_t directory = slot_page / DIRECTORY, bit = directory - rm->slot_page_first / DIRECTORY;
+	if (bitmap_get(rm->directories, bit))
 		return E_OK;
 	frame_t f = kernel_get(rm, rm->root);
 	if (!f)
@@ -563,7 +594,7 @@ static err_t directory_make(struct rm *rm, uint32_t slot_page)
 	if (err != E_OK)
 		kernel_put(rm, rm->root, f);
 	else
-		bitmap_put(rm->directories, directory, true);
+		bitmap_put(rm->directories, bit, true);
 	return err;
 }
 
@@ -573,6 +604,7 @@ err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_pa
 	uint64_t n = bitset_next(&rm->slot_pages, 0);
 	if (n == rm->slot_pages.bits)
 		return E_LIMIT;
+	n += rm->slot_page_first;
 	err_t err = directory_make(rm, (uint32_t)n);
 	if (err != E_OK)
 		return err;
@@ -585,8 +617,8 @@ err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_pa
 		*f = 0;
 		return err;
 	}
-	bitset_remove(&rm->slot_pages, n);
-	rm->slot_page_frames[n] = *f;
+	bitset_remove(&rm->slot_pages, n - rm->slot_page_first);
+	*slot_page_frame(rm, n) = *f;
 	frame_at(rm, *f)->number = *slot_page = (uint32_t)n;
 	return E_OK;
 }
@@ -594,9 +626,9 @@ err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_pa
 /* Whatever is in its slots is deleted. */
 void slots_unmake(struct rm *rm, struct bank *bank, frame_t f, uint32_t slot_page)
 {
-	rm->slot_page_frames[slot_page] = 0;
+	*slot_page_frame(rm, slot_page) = 0;
 	kernel_put(rm, bank, f);
-	bitset_add(&rm->slot_pages, slot_page);
+	bitset_add(&rm->slot_pages, slot_page - rm->slot_page_first);
 }
 
 /* An empty slot of the bank's; 0: none. */
@@ -624,7 +656,7 @@ slot_t slot_get(struct rm *rm, struct bank *bank)
 /* The slot is empty. */
 void slot_put(struct rm *rm, struct bank *bank, slot_t slot)
 {
-	frame_t f = rm->slot_page_frames[slot >> SLOT_PAGE_BITS];
+	frame_t f = *slot_page_frame(rm, slot >> SLOT_PAGE_BITS);
 	struct frame *frame = frame_at(rm, f);
 	assert(frame->use == FRAME_SLOTS);
 	if ((frame->free[0] | frame->free[1]) == 0)
@@ -679,7 +711,7 @@ slot_t small_get(struct rm *rm, struct bank *bank, enum abi_object type)
 	if (KERNEL(rm, retype, piece, type, 0, piece + SMALL_OBJECTS, 1) != E_OK) {
 		if (frame->free[0] == ~0ull) {
 			frames_remove(rm, &bank->small, f);
-			frame_t slots = rm->slot_page_frames[frame->number];
+			frame_t slots = *slot_page_frame(rm, frame->number);
 			slots_unmake(rm, bank, slots, frame->number);
 			kernel_put(rm, bank, f);
 		}
@@ -694,7 +726,7 @@ slot_t small_get(struct rm *rm, struct bank *bank, enum abi_object type)
 /* The object, and every capability to it, is gone. */
 void small_put(struct rm *rm, struct bank *bank, slot_t slot)
 {
-	frame_t slots = rm->slot_page_frames[slot >> SLOT_PAGE_BITS];
+	frame_t slots = *slot_page_frame(rm, slot >> SLOT_PAGE_BITS);
 	assert(frame_at(rm, slots)->use == FRAME_SMALL_SLOTS);
 	frame_t f = (frame_t)frame_at(rm, slots)->free[0];
 	struct frame *frame = frame_at(rm, f);
@@ -734,7 +766,7 @@ static void *spare_page(struct rm *rm)
 
 static uint32_t chunks_max(const struct rm_boot *boot)
 {
-	uint64_t chunks = 2;
+	uint64_t chunks = 2 + boot->adopted / CHUNK_PAGES + 1;
 	for (uint32_t i = 0; i < boot->bulks_count; i++) {
 		uint64_t bytes = 1ull << boot->bulks[i].bits;
 		chunks += 2 + bytes / (CHUNK_PAGES * PAGE) + bytes / (LARGE_PAGES * PAGE);
@@ -747,7 +779,7 @@ static uint32_t slot_pages_max(const struct rm_boot *boot)
 {
 	uint64_t wanted = 64 + 8ull * chunks_max(boot);
 	uint64_t there = boot->slot_pages_end - boot->slot_pages_first;
-	return (uint32_t)(boot->slot_pages_first + (wanted < there ? wanted : there));
+	return (uint32_t)(wanted < there ? wanted : there);
 }
 
 enum { SPARE_PAGES = 4 };
@@ -789,8 +821,8 @@ static err_t boot_slots(struct rm *rm, const struct rm_boot *boot, unsigned int 
 	err_t err = KERNEL(rm, slots_add, boot->boot_pages[i], n);
 	if (err != E_OK)
 		return err;
-	bitset_remove(&rm->slot_pages, n);
-	rm->slot_page_frames[n] = i + 1;
+	bitset_remove(&rm->slot_pages, n - rm->slot_page_first);
+	*slot_page_frame(rm, n) = i + 1;
 	frame_at(rm, i + 1)->number = n;
 	return E_OK;
 }
@@ -836,8 +868,9 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	rm->directories = (uint64_t *)at;
 	at += round_page(bitmap_words(slots / DIRECTORY + 1) * 8);
 	rm->window_tables = (uint64_t *)at;
-	for (uint32_t n = boot->slot_pages_first; n < slots; n++)
-		bitset_add(&rm->slot_pages, n);
+	rm->slot_page_first = boot->slot_pages_first;
+	for (uint32_t i = 0; i < slots; i++)
+		bitset_add(&rm->slot_pages, i);
 	rm->bulks_count = boot->bulks_count;
 	for (uint32_t i = 0; i < boot->bulks_count; i++) {
 		rm->bulks[i] = boot->bulks[i];
@@ -849,7 +882,7 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	err_t err = KERNEL(rm, slots_directory, boot->boot_pages[0], n / DIRECTORY);
 	if (err != E_OK)
 		return err;
-	bitmap_put(rm->directories, n / DIRECTORY, true);
+	bitmap_put(rm->directories, 0, true);
 	err = boot_slots(rm, boot, 1, n);
 	if (err != E_OK)
 		return err;

@@ -94,7 +94,7 @@ static err_t thread_schedule(struct rm *rm, struct thread *thread,
 	return err;
 }
 
-static err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create_in *in,
+err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create_in *in,
                         struct thread **made)
 {
 	err_t err = object_new(rm, task->object.bank, KIND_THREAD, made);
@@ -145,6 +145,38 @@ bool thread_reap(struct rm *rm, struct thread *thread)
 	return true;
 }
 
+static void thread_go_on(struct rm *rm, struct thread *thread)
+{
+	if (thread->state != THREAD_STOPPED)
+		return;
+	thread->state = THREAD_RUNNING;
+	if (!thread->in_fault)
+		rm->ops->thread_resume(rm->kernel, thread->tcb);
+}
+
+/* It runs, for the first time, as soon as its task may. BUSY: it has begun. */
+err_t thread_begin(struct rm *rm, struct thread *thread, uint64_t entry, uint64_t stack,
+                   uint64_t argument)
+{
+	struct task *task = thread->task;
+	if (thread->state != THREAD_NEW)
+		return E_BUSY;
+	const struct abi_user_context context = { .rip = entry,
+		                                  .rsp = stack,
+		                                  .rdi = argument,
+		                                  .rflags = 0x202,
+		                                  .fs_base = thread->fs_base };
+	err_t err = KERNEL(rm, thread_write, thread->tcb, &context);
+	if (err != E_OK)
+		return err;
+	thread->state = THREAD_STOPPED;
+	if (task->state == RM_TASK_STATE_NEW)
+		task->state = RM_TASK_STATE_RUNNING;
+	if (task->state == RM_TASK_STATE_RUNNING)
+		thread_go_on(rm, thread);
+	return E_OK;
+}
+
 /* Its fault is dealt with: it goes on, if nobody stopped it meanwhile. */
 void thread_fault_end(struct rm *rm, struct thread *thread)
 {
@@ -159,15 +191,6 @@ static void thread_suspend(struct rm *rm, struct thread *thread)
 		rm->ops->thread_suspend(rm->kernel, thread->tcb);
 		thread->state = THREAD_STOPPED;
 	}
-}
-
-static void thread_go_on(struct rm *rm, struct thread *thread)
-{
-	if (thread->state != THREAD_STOPPED)
-		return;
-	thread->state = THREAD_RUNNING;
-	if (!thread->in_fault)
-		rm->ops->thread_resume(rm->kernel, thread->tcb);
 }
 
 /* A fault that is the program's own mistake: the end of its task. */
@@ -567,7 +590,8 @@ err_t on_thread_set_handler(void *server, struct proto_request *request)
 		return E_INVAL;
 	struct kernel_thread k = kernel_thread(rm, thread);
 	k.fault_endpoint = rm->receive;
-	return KERNEL(rm, thread_init, &k);
+	return KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
+	              thread->schedule.period_us);
 }
 
 err_t on_thread_start(void *server, struct proto_request *request,
@@ -575,25 +599,9 @@ err_t on_thread_start(void *server, struct proto_request *request,
 {
 	struct rm *rm = server;
 	struct thread *thread = thread_of(rm, request);
-	struct task *task = thread->task;
-	if (task->state == RM_TASK_STATE_DEAD)
+	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
-	if (thread->state != THREAD_NEW)
-		return E_BUSY;
-	struct abi_user_context context = { .rip = in->entry,
-		                            .rsp = in->stack,
-		                            .rdi = in->argument,
-		                            .rflags = 0x202,
-		                            .fs_base = thread->fs_base };
-	err_t err = KERNEL(rm, thread_write, thread->tcb, &context);
-	if (err != E_OK)
-		return err;
-	thread->state = THREAD_STOPPED;
-	if (task->state == RM_TASK_STATE_NEW)
-		task->state = RM_TASK_STATE_RUNNING;
-	if (task->state == RM_TASK_STATE_RUNNING)
-		thread_go_on(rm, thread);
-	return E_OK;
+	return thread_begin(rm, thread, in->entry, in->stack, in->argument);
 }
 
 err_t on_thread_stop(void *server, struct proto_request *request)

@@ -38,7 +38,8 @@ static void check_memory(struct walk *w)
 	uint64_t given = 0;
 	for (uint32_t c = 1; c < rm->chunks_count; c++) {
 		const struct chunk *chunk = &rm->chunks[c];
-		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL)
+		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL &&
+		    chunk->kind != CHUNK_ADOPTED)
 			continue;
 		unsigned int free = 0, pages = 1u << chunk->pages_bits;
 		for (unsigned int i = 0; i < pages; i++) {
@@ -51,7 +52,10 @@ static void check_memory(struct walk *w)
 				     "a page and its frame name each other");
 		}
 		must(w, free == chunk->free, "a chunk counts its free pages");
-		given += pages - free;
+		unsigned int absent = 0;
+		for (unsigned int i = 0; i < pages; i++)
+			absent += chunk->frames[i].use == FRAME_ABSENT;
+		given += pages - free - absent;
 	}
 	must(w, given == rm->pages_given, "pages given out are counted");
 	check_list(w, &rm->cleared, FRAME_CLEARED);

@@ -366,7 +366,7 @@ static void region_hide(struct rm *rm, struct region *r)
 }
 
 /* like: what it is as, but for its place and its dataspace. EXIST: there is a region already. */
-static err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like,
+err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like,
                         struct dataspace *ds, uint64_t start, uint64_t pages, uint64_t first)
 {
 	(void)rm;

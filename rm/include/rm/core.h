@@ -84,6 +84,7 @@ enum chunk_kind {
 	CHUNK_RAW, /* an untyped */
 	CHUNK_FRAMES,
 	CHUNK_KERNEL,    /* untypeds of 4 KiB; a second slot page for what is made of each */
+	CHUNK_ADOPTED,   /* frames that the kernel gave at boot: never closed */
 	CHUNK_LARGE_RAW, /* an untyped of 2 MiB */
 	CHUNK_LARGE,     /* a frame of 2 MiB */
 	CHUNK_SPLIT,     /* 2 MiB that are four other chunks now */
@@ -408,9 +409,12 @@ struct rm {
 	uint32_t bulks_count, bulk_next;
 	struct frame_list cleared, dirty, kernel_free;
 	uint64_t cleared_wanted;
+	/* Slot pages that are free, what the others are made of, directories that are there: all from
+	 * slot_page_first on, a directory's first. */
+	uint32_t slot_page_first;
 	struct bitset slot_pages;
 	frame_t *slot_page_frames;
-	uint64_t *directories; /* bit: there */
+	uint64_t *directories;
 	uint64_t *window_tables;
 	char *spare; /* pages of the tables' memory for the first records */
 	bool opening;
@@ -448,6 +452,7 @@ struct rm_boot {
 	slot_t endpoint;
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count;
+	uint32_t adopted; /* frames that rm_adopt will get */
 };
 
 /* What rm_init needs in tables. */
@@ -464,6 +469,24 @@ err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, stru
                    struct vspace **vspace, struct task **task);
 err_t rm_give(struct rm *rm, struct task *task, uint32_t slot, const struct object *object,
               unsigned int facet);
+
+/*
+ * A dataspace of frames that the kernel gave rm at boot, in the bank, which has so many more pages
+ * from then on. Their content stays.
+ */
+err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspace **made);
+
+/*
+ * Loads init out of a boot archive (cpio, whole pages, which rm_adopt takes over), and starts it.
+ * NOENT, CORRUPT, UNSUPPORTED: there is no program init in it.
+ */
+struct rm_init {
+	const void *archive;
+	uint64_t archive_bytes;
+	uint64_t tsc_hz;
+	uint8_t random[16];
+};
+err_t rm_start_init(struct rm *rm, const struct rm_init *init);
 
 /*
  * A request, whose sender waits on rm->reply: true if it is answered now. False: it is parked, and

@@ -51,6 +51,9 @@ struct kernel_ops {
 	enum abi_error (*give)(void *kernel, slot_t cnode, uint64_t index, unsigned int index_bits,
 	                       slot_t src);
 
+	/* Moves the capability of the i-th page that rm was given at boot; it is unmapped then. */
+	enum abi_error (*adopt)(void *kernel, slot_t dest, uint32_t i);
+
 	/* -- address spaces: X86_* ------------------------------------------------------------- */
 	/* Gives a PML4 its ASID; LIMIT of the kernel: ERR_DELETE_FIRST when there are no more. */
 	enum abi_error (*vspace_init)(void *kernel, slot_t vspace);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rm as a program: the root task. It sets up the core, starts init, and then answers: whatever
+ * comes to its one endpoint, by the badge, is a request on an object, a fault of a thread, or the
+ * worker.
+ *
+ * The worker is a second thread, with a budget: it asks for one step of long work after the other,
+ * so that such work goes on whatever the others do, and takes at most a fifth of the processor from
+ * them. Its periods are the clock of deadlines as well.
+ */
+#include "console.h"
+#include "init.h"
+#include "setup.h"
+#include <lib/assert.h>
+#include <rt/root.h>
+
+enum worker_order { WORKER_WAIT, WORKER_AGAIN, WORKER_LATER };
+
+enum { STEPS_A_CALL = 4, STACK_BYTES = 16384 };
+
+static struct setup boot;
+static struct rm rm;
+static struct {
+	struct rt_thread thread;
+	bool waits;
+	_Alignas(16) char stack[STACK_BYTES];
+} worker;
+
+_Noreturn void assert_failed(const char *file, int line, const char *what)
+{
+	console_print("rm: %s:%d: does not hold: %s\n", file, line, what);
+	kernel_ops.off(&boot.kernel, false);
+	for (;;)
+		(void)sel4_tcb_suspend(boot.kernel.tcb);
+}
+
+static uint64_t time_ns(void)
+{
+	uint32_t low, high;
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	uint64_t ticks = (uint64_t)high << 32 | low;
+	uint64_t mhz = boot.tsc_hz / 1000000;
+	return ticks / mhz * 1000 + ticks % mhz * 1000 / mhz;
+}
+
+/* -- the worker -------------------------------------------------------------------------------------- */
+
+_Noreturn static void worker_main(void)
+{
+	sel4_set_tls_base((word_t)&worker.thread);
+	for (;;) {
+		struct sel4_msg m = sel4_call(boot.worker_endpoint, (struct sel4_msg){ 0 });
+		switch (abi_msginfo_label(m.info)) {
+		case WORKER_WAIT:
+			(void)sel4_wait(boot.worker_signal);
+			break;
+		case WORKER_LATER:
+			sel4_yield(); /* until its next period */
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void worker_start(void)
+{
+	worker.thread.self = &worker.thread;
+	worker.thread.ipc_buffer = boot.worker_buffer;
+	struct abi_user_context context = { .rip = (word_t)worker_main,
+		                            .rsp = (word_t)worker.stack + STACK_BYTES - 8,
+		                            .rflags = 0x202 };
+	enum abi_error err = sel4_tcb_write_registers(boot.worker_tcb, SEL4_WRITE_RESUME,
+	                                              ABI_CONTEXT_FRAME_WORDS, &context);
+	if (err != ERR_NONE)
+		setup_fail("the worker does not start", err);
+}
+
+static bool has_deadlines(void)
+{
+	return deadlines_first_ns(&rm.session_deadlines) != DEADLINE_NEVER ||
+	       deadlines_first_ns(&rm.pager_deadlines) != DEADLINE_NEVER;
+}
+
+static enum worker_order work(void)
+{
+	rm_tick(&rm, time_ns());
+	bool more = true;
+	for (unsigned int i = 0; i < STEPS_A_CALL && more; i++)
+		more = rm_step(&rm);
+	worker.waits = !more && !has_deadlines();
+	return more ? WORKER_AGAIN : worker.waits ? WORKER_WAIT : WORKER_LATER;
+}
+
+static void wake_worker(void)
+{
+	if (worker.waits && (rm_has_work(&rm) || has_deadlines())) {
+		worker.waits = false;
+		sel4_signal(boot.worker_signal);
+	}
+}
+
+/* -- messages ---------------------------------------------------------------------------------------- */
+
+static void receive_into(slot_t slot)
+{
+	struct abi_ipc_buffer *buffer = sel4_ipc_buffer();
+	buffer->receive_cnode = boot.kernel.root;
+	buffer->receive_index = slot;
+	buffer->receive_depth = ABI_WORD_BITS;
+}
+
+/* The message's words as one array: the buffer's. */
+static uint64_t *words_of(const struct sel4_msg *m)
+{
+	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
+		sel4_ipc_buffer()->msg[i] = m->mr[i];
+	return sel4_ipc_buffer()->msg;
+}
+
+/* A request's answer as a message. */
+static struct sel4_msg reply_of(const struct proto_request *request)
+{
+	struct sel4_msg m = { abi_msginfo(proto_reply_label(request), 0, request->cap_out != 0,
+		                          request->reply_length),
+		              { 0 },
+		              0 };
+	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
+		m.mr[i] = request->reply[i];
+	if (request->cap_out)
+		sel4_set_cap(0, request->cap_out);
+	return m;
+}
+
+/* True: *m is the answer to whoever waits on rm.reply. */
+static bool handle_request(struct sel4_msg *m)
+{
+	struct proto_request request = {
+		.label = abi_msginfo_label(m->info),
+		.length = (unsigned int)abi_msginfo_length(m->info),
+		.caps = (unsigned int)abi_msginfo_caps(m->info),
+		.unwrapped = (unsigned int)abi_msginfo_unwrapped(m->info),
+		.badge = m->badge,
+		.words = words_of(m),
+		.reply = sel4_ipc_buffer()->msg,
+	};
+	for (unsigned int i = 0; i < request.caps; i++)
+		request.cap_badges[i] = sel4_ipc_buffer()->caps_or_badges[i];
+	unsigned int u = request.unwrapped;
+	bool came = request.caps > (u & 1) + (u >> 1 & 1) + (u >> 2);
+	bool answered = rm_request(&rm, &request);
+	if (came)
+		kernel_ops.remove(&boot.kernel, rm.receive);
+	if (answered)
+		*m = reply_of(&request);
+	return answered;
+}
+
+static bool handle(struct sel4_msg *m)
+{
+	uint64_t label = abi_msginfo_label(m->info);
+	if (m->badge == WORKER_BADGE) {
+		*m = (struct sel4_msg){ abi_msginfo(work(), 0, 0, 0), { 0 }, 0 };
+		return true;
+	}
+	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
+		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
+		bool resumes =
+		        rm_fault(&rm, m->badge, label, words_of(m), length) == RM_FAULT_RESUME;
+		*m = (struct sel4_msg){ 0 };
+		return resumes;
+	}
+	return handle_request(m);
+}
+
+_Noreturn void root_main(const struct abi_boot_info *info)
+{
+	setup(&boot, info);
+	if (!boot.tsc_hz)
+		setup_fail("the kernel does not say how fast the time stamp counter is", 0);
+	err_t err = rm_init(&rm, &boot.boot);
+	if (err != E_OK)
+		setup_fail("too little memory", err);
+	rm.now_ns = time_ns();
+	init_start(&rm, &boot);
+	worker_start();
+	receive_into(rm.receive);
+	struct sel4_msg m = sel4_recv(boot.endpoint, rm.reply);
+	for (;;) {
+		bool answers = handle(&m);
+		wake_worker();
+		m = answers ? sel4_reply_recv(boot.endpoint, m, rm.reply)
+		            : sel4_recv(boot.endpoint, rm.reply);
+	}
+}
