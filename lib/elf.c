@@ -17,11 +17,28 @@ struct program_header {
 	uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
+struct section_header {
+	uint32_t name, type;
+	uint64_t flags, addr, offset, size;
+	uint32_t link, info;
+	uint64_t addralign, entsize;
+};
+
+struct symbol {
+	uint32_t name;
+	uint8_t info, other;
+	uint16_t section;
+	uint64_t value, size;
+};
+
 _Static_assert(sizeof(struct file_header) == 64);
 _Static_assert(sizeof(struct program_header) == 56);
+_Static_assert(sizeof(struct section_header) == 64);
+_Static_assert(sizeof(struct symbol) == 24);
 
 enum { CLASS_64 = 2, LITTLE = 1, VERSION = 1, EXECUTABLE = 2, SHARED = 3, X86_64 = 62 };
-enum { HEADERS_ELSEWHERE = 0xffff };
+enum { HEADERS_ELSEWHERE = 0xffff, SYMBOL_TABLE = 2, STRING_TABLE = 3 };
+enum { SYMBOL_FUNCTION = 2, TYPE_MASK = 15 };
 
 /* One copy, which the compiler may not repeat later. False: not in the file. */
 static bool fetch(const struct elf *elf, uint64_t offset, void *to, uint64_t bytes)
@@ -145,4 +162,83 @@ err_t elf_interp(const struct elf *elf, char *name, uint64_t capacity)
 		return E_OK;
 	}
 	return E_NOENT;
+}
+
+/* -- symbols ------------------------------------------------------------------------------------- */
+
+/* The table of section headers: where it is, how many there are; none if it is not in the file. */
+static uint32_t sections(const struct elf *elf, uint64_t *table)
+{
+	struct file_header header;
+	if (!fetch(elf, 0, &header, sizeof(header)) ||
+	    header.shentsize != sizeof(struct section_header) ||
+	    !range_ok(header.shoff, header.shnum * sizeof(struct section_header), elf->size))
+		return 0;
+	*table = header.shoff;
+	return header.shnum;
+}
+
+/* The symbol table and its names, which lie in the file. */
+static err_t find_symbols(const struct elf *elf, struct section_header *symbols,
+                          struct section_header *names)
+{
+	uint64_t table = 0;
+	uint32_t count = sections(elf, &table);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!fetch(elf, table + i * sizeof(*symbols), symbols, sizeof(*symbols)))
+			return E_CORRUPT;
+		if (symbols->type != SYMBOL_TABLE)
+			continue;
+		if (symbols->link >= count ||
+		    !fetch(elf, table + symbols->link * sizeof(*names), names, sizeof(*names)) ||
+		    names->type != STRING_TABLE ||
+		    !range_ok(names->offset, names->size, elf->size) ||
+		    !range_ok(symbols->offset, symbols->size, elf->size))
+			return E_CORRUPT;
+		return E_OK;
+	}
+	return E_NOENT;
+}
+
+/* A string of the table, from a place on. */
+static err_t copy_name(const struct elf *elf, const struct section_header *names, uint64_t at,
+                       char *name, uint64_t capacity)
+{
+	uint64_t i = 0;
+	char c = 0;
+	do {
+		if (!range_ok(at, i + 1, names->size) || !fetch(elf, names->offset + at + i, &c, 1))
+			return E_CORRUPT;
+		name[i] = i + 1 < capacity ? c : 0;
+	} while (name[i++] != 0);
+	return E_OK;
+}
+
+/* Symbols that were written in assembler have no size: they reach up to the next one. */
+err_t elf_symbol(const struct elf *elf, uint64_t address, char *name, uint64_t capacity,
+                 uint64_t *offset)
+{
+	struct section_header symbols, names;
+	struct symbol symbol, best = { 0 };
+	bool found = false;
+	err_t err = find_symbols(elf, &symbols, &names);
+	if (err != E_OK)
+		return err;
+	for (uint64_t i = 0; i < symbols.size / sizeof(symbol); i++) {
+		if (!fetch(elf, symbols.offset + i * sizeof(symbol), &symbol, sizeof(symbol)))
+			return E_CORRUPT;
+		unsigned int type = symbol.info & TYPE_MASK;
+		if (symbol.section == 0 || (type != SYMBOL_FUNCTION && type != 0) ||
+		    symbol.value > address || (found && symbol.value < best.value))
+			continue;
+		/* Of two at the same place, the one that has a size. */
+		if (found && symbol.value == best.value && best.size > 0)
+			continue;
+		best = symbol;
+		found = true;
+	}
+	if (!found || (best.size > 0 && address - best.value >= best.size))
+		return E_NOENT;
+	*offset = address - best.value;
+	return copy_name(elf, &names, best.name, name, capacity);
 }

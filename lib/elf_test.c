@@ -184,6 +184,140 @@ static bool run(uint64_t seed)
 	return opened;
 }
 
+/* -- symbols ------------------------------------------------------------------------------------- */
+
+enum { SYMBOLS = 6, NAMES = 40, SYMBOLS_AT = 64 * 4, NAMES_AT = SYMBOLS_AT + 24 * SYMBOLS };
+
+/* What the look-up should say, by the host's structures and another way of going about it. */
+static err_t judge_symbol(const unsigned char *bytes, size_t size, uint64_t address, char *name,
+                          size_t capacity, uint64_t *offset)
+{
+	Elf64_Ehdr h;
+	Elf64_Shdr table = { 0 }, names = { 0 };
+	memcpy(&h, bytes, sizeof(h));
+	if (h.e_shentsize != sizeof(Elf64_Shdr) || (wide)h.e_shoff + h.e_shnum * 64u > size)
+		return E_NOENT;
+	int i = 0;
+	for (; i < h.e_shnum && table.sh_type != SHT_SYMTAB; i++)
+		memcpy(&table, bytes + h.e_shoff + i * 64u, 64);
+	if (table.sh_type != SHT_SYMTAB)
+		return E_NOENT;
+	if (table.sh_link < h.e_shnum)
+		memcpy(&names, bytes + h.e_shoff + table.sh_link * 64ul, 64);
+	if (names.sh_type != SHT_STRTAB || (wide)names.sh_offset + names.sh_size > size ||
+	    (wide)table.sh_offset + table.sh_size > size)
+		return E_CORRUPT;
+	Elf64_Sym best = { 0 }, s;
+	uint64_t highest = 0;
+	bool found = false;
+	for (uint64_t pass = 0; pass < 2; pass++) {
+		for (uint64_t at = 0; at + 24 <= table.sh_size; at += 24) {
+			memcpy(&s, bytes + table.sh_offset + at, 24);
+			int type = ELF64_ST_TYPE(s.st_info);
+			if (s.st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_NOTYPE) ||
+			    s.st_value > address)
+				continue;
+			if (pass == 0 && s.st_value >= highest)
+				highest = s.st_value;
+			if (pass == 1 && s.st_value == highest && best.st_size == 0)
+				best = s, found = true;
+		}
+	}
+	if (!found || (best.st_size > 0 && address >= (wide)best.st_value + best.st_size))
+		return E_NOENT;
+	*offset = address - best.st_value;
+	for (size_t n = 0; n + 1 < capacity; n++) {
+		if ((wide)best.st_name + n >= names.sh_size)
+			return E_CORRUPT;
+		name[n] = (char)bytes[names.sh_offset + best.st_name + n];
+		if (name[n] == 0)
+			return E_OK;
+	}
+	/* What is cut off must still have been a character of the table. */
+	name[capacity - 1] = 0;
+	return (wide)best.st_name + capacity - 1 < names.sh_size ? E_OK : E_CORRUPT;
+}
+
+static void check_symbol(const unsigned char *bytes, size_t size, uint64_t address)
+{
+	struct elf elf;
+	char name[24], expected_name[24];
+	uint64_t offset = 0, expected_offset = 0;
+	size_t capacity = 1 + test_below(sizeof(name));
+	CHECK(elf_open(&elf, bytes, size) == E_OK);
+	err_t expected =
+	        judge_symbol(bytes, size, address, expected_name, capacity, &expected_offset);
+	CHECK(elf_symbol(&elf, address, name, capacity, &offset) == expected);
+	if (expected == E_OK)
+		CHECK(strcmp(name, expected_name) == 0 && offset == expected_offset);
+}
+
+static void put_symbol_tables(unsigned char *bytes)
+{
+	Elf64_Shdr sections[] = {
+		{ .sh_type = SHT_PROGBITS },
+		{ .sh_type = SHT_SYMTAB,
+		  .sh_link = 2,
+		  .sh_offset = SYMBOLS_AT,
+		  .sh_size = 24 * SYMBOLS },
+		{ .sh_type = SHT_STRTAB, .sh_offset = NAMES_AT, .sh_size = NAMES },
+	};
+	Elf64_Shdr *one = &sections[1 + test_below(2)];
+	if (test_below(8) == 0)
+		*(test_below(2) ? &one->sh_offset : &one->sh_size) = edge();
+	if (test_below(16) == 0)
+		one->sh_link = (uint32_t)edge();
+	memcpy(bytes + 64, sections, sizeof(sections));
+	for (int i = 0; i < SYMBOLS; i++) {
+		static const unsigned char types[] = { STT_FUNC, STT_FUNC, STT_NOTYPE, STT_OBJECT };
+		Elf64_Sym s = { .st_name = (uint32_t)test_below(NAMES + 2),
+			        .st_info = types[test_below(4)],
+			        .st_shndx = (Elf64_Section)test_below(4),
+			        .st_value = test_below(8) ? 0x1000 + test_below(16) * 8 : edge(),
+			        .st_size = test_below(4) ? test_below(4) * 8 : edge() };
+		memcpy(bytes + SYMBOLS_AT + 24 * i, &s, 24);
+	}
+	for (int i = 0; i < NAMES; i++)
+		bytes[NAMES_AT + i] = test_below(8) ? (unsigned char)('a' + i % 26) : 0;
+}
+
+static void run_symbols(uint64_t seed)
+{
+	test_start(seed);
+	size_t size = NAMES_AT + NAMES;
+	unsigned char *bytes = calloc(1, size);
+	CHECK(bytes);
+	Elf64_Ehdr h = { .e_ident = { 127, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		         .e_type = ET_EXEC,
+		         .e_machine = EM_X86_64,
+		         .e_version = EV_CURRENT,
+		         .e_shoff = test_below(16) ? 64 : edge(),
+		         .e_shentsize = test_below(16) ? 64 : 63,
+		         .e_shnum = (Elf64_Half)(test_below(16) ? 3 : edge()) };
+	memcpy(bytes, &h, sizeof(h));
+	put_symbol_tables(bytes);
+	for (int i = 0; i < 8; i++)
+		check_symbol(bytes, size, test_below(4) ? 0x1000 + test_below(160) : edge());
+	free(bytes);
+}
+
+extern const char __ehdr_start[];
+
+/* This program's own functions, wherever it was put. */
+static void check_own_symbols(const unsigned char *bytes, size_t size)
+{
+	struct elf elf;
+	char name[32];
+	uint64_t offset, base;
+	CHECK(elf_open(&elf, bytes, size) == E_OK);
+	base = elf.is_relocatable ? (uint64_t)__ehdr_start : 0;
+	CHECK(elf_symbol(&elf, (uint64_t)elf_symbol + 5 - base, name, sizeof(name), &offset) ==
+	      E_OK);
+	CHECK(strcmp(name, "elf_symbol") == 0 && offset == 5);
+	CHECK(elf_symbol(&elf, (uint64_t)run_symbols - base, name, 4, &offset) == E_OK);
+	CHECK(strcmp(name, "run") == 0 && offset == 0);
+}
+
 static void check_own_file(void)
 {
 	FILE *file = fopen("/proc/self/exe", "rb");
@@ -197,6 +331,7 @@ static void check_own_file(void)
 	struct elf_walk walk = { 0 };
 	struct elf_segment s;
 	CHECK(elf_open(&elf, bytes, size) == E_OK && elf_next_load(&elf, &walk, &s) == E_OK);
+	check_own_symbols(bytes, size);
 	free(bytes);
 }
 
@@ -206,6 +341,8 @@ int main(void)
 	for (uint64_t seed = 1; seed <= SEEDS; seed++)
 		opened += run(seed);
 	CHECK(opened > SEEDS / 2 && opened < SEEDS);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++)
+		run_symbols(seed);
 	check_own_file();
 	return 0;
 }

@@ -7,7 +7,8 @@
  * or reaches outside, even if somebody writes the file meanwhile. (The bytes of a segment are then
  * still theirs.) Nothing is allocated, nothing is written but the results.
  *
- * Limits: at most 65,534 program headers. Section headers are not looked at.
+ * Limits: at most 65,534 program headers. Section headers are looked at for symbols only; a file
+ * needs none.
  */
 #pragma once
 #include <lib/err.h>
@@ -74,3 +75,11 @@ err_t elf_span(const struct elf *elf, uint64_t *low, uint64_t *high);
  * asked for. TOOBIG: it does not fit. CORRUPT: no proper name.
  */
 err_t elf_interp(const struct elf *elf, char *name, uint64_t capacity);
+
+/*
+ * The function at an address, as the symbol table has it: its name, cut off after capacity - 1
+ * characters and ended by 0, and how far into it the address is. capacity is not 0. NOENT: there is
+ * none there, or no symbol table. CORRUPT: the table is not as it should be. Looks at every symbol.
+ */
+err_t elf_symbol(const struct elf *elf, uint64_t address, char *name, uint64_t capacity,
+                 uint64_t *offset);

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf elf;
 	struct elf_walk walk = { 0 };
 	struct elf_segment s;
-	uint64_t end = 0, low, high;
+	uint64_t end = 0, low, high, offset;
 	char name[64];
 	int seen = 0;
 	if (elf_open(&elf, data, size) != E_OK)
@@ -32,5 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(low < high && high == end);
 	if (elf_interp(&elf, name, sizeof(name)) == E_OK)
 		CHECK(name[0] != 0);
+	if (elf_symbol(&elf, size % 64 * 0x1000, name, sizeof(name), &offset) == E_OK)
+		CHECK(offset <= size % 64 * 0x1000);
 	return 0;
 }
