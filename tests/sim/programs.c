@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What programs do beside asking rm: touch memory, fault, call servers, serve. */
+#include "world.h"
+#include <stdio.h>
+#include <string.h>
+
+static char logged[200];
+
+void sim_logged(const char *text)
+{
+	note("log: %s", text);
+	(void)snprintf(logged, sizeof(logged), "%s", text);
+}
+
+bool was_logged(const char *text)
+{
+	return strstr(logged, text) != NULL;
+}
+
+/* -- threads -------------------------------------------------------------------------------------- */
+
+static struct model_space *space_by_pml4(uint32_t pml4)
+{
+	for (unsigned int i = 0; i < MODEL_SPACES; i++)
+		if (w.space[i].id && w.space[i].pml4 == pml4)
+			return &w.space[i];
+	return NULL;
+}
+
+static enum rm_fault_result crash_result(void)
+{
+	return was_logged("no region")  ? RM_FAULT_RESULT_NO_REGION
+	       : was_logged("no right")  ? RM_FAULT_RESULT_NO_RIGHT
+	       : was_logged("lost")      ? RM_FAULT_RESULT_LOST
+	       : was_logged("no memory") ? RM_FAULT_RESULT_NO_MEMORY
+	                                 : RM_FAULT_RESULT_WAIT;
+}
+
+/* A message of the kernel's to rm, about a thread; true: it goes on. */
+static bool fault(uint32_t t, uint64_t label, const uint64_t *words, unsigned int length)
+{
+	struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	uint64_t badge = sim_thread_handler(&w.kernel, t)->badge;
+	w.faults++;
+	logged[0] = 0;
+	tcb->state = SIM_IN_FAULT;
+	uint64_t ops = w.kernel.ops;
+	enum rm_fault_answer answer = rm_fault(&w.rm, badge, label, words, length);
+	if (w.kernel.ops - ops > w.ops_request_max) {
+		w.ops_request_max = w.kernel.ops - ops;
+		w.ops_request_method = 0;
+	}
+	if (answer == RM_FAULT_RESUME) {
+		MUST(tcb->state == SIM_IN_FAULT, "a thread is answered that rm stopped");
+		tcb->state = SIM_RUNNING;
+	} else if (tcb->state == SIM_IN_FAULT) {
+		/* rm receives with the same reply object again: the thread is cut off it. */
+		tcb->state = SIM_INACTIVE;
+	}
+	return answer == RM_FAULT_RESUME;
+}
+
+static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum rm_access access)
+{
+	enum expected x = model_expect(s, address, access);
+	uint64_t words[4] = { 0x401000, address, access == RM_ACCESS_EXECUTE,
+		              access == RM_ACCESS_WRITE ? 6 : 4 };
+	note("thread %u of %#lx: %s at %#lx", t, s->id,
+	     access == RM_ACCESS_WRITE ? "writes" : access == RM_ACCESS_READ ? "reads" : "executes",
+	     address);
+	uint64_t id = s->id;
+	bool goes_on = fault(t, FAULT_VM, words, 4);
+	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result();
+	if (s->id != id)
+		return;
+	MUST(model_result_ok(s, address, access, x, result),
+	     "a fault at %#lx comes to %u, which is not %u", address, result, x);
+	if (!goes_on)
+		return;
+	bool write;
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+	MUST(frame && (access != RM_ACCESS_WRITE || write),
+	     "a thread goes on, and %#lx is not mapped for that", address);
+	w.kernel.tcbs[t].access = 0;
+	if (access != RM_ACCESS_EXECUTE)
+		model_touch(s, address, access == RM_ACCESS_WRITE, frame);
+}
+
+void thread_chance(void)
+{
+	uint32_t t = sim_some_thread(&w.kernel, (uint32_t)below(w.kernel.tcbs_end));
+	if (!t)
+		return;
+	struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	struct model_space *s = space_by_pml4(sim_thread_space(&w.kernel, t)->object);
+	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
+	MUST(handler->type != SIM_NONE || 1, "x");
+	if (!s)
+		return;
+	bool to_rm = handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
+	             handler->badge >> FACET_SHIFT == FACET_OTHER;
+	if (one_in(800) && to_rm) {
+		uint64_t words[5] = { 0x400123, 0, 0, 13, 0 };
+		note("thread %u crashes", t);
+		(void)fault(t, FAULT_USER_EXCEPTION, words, 5);
+		return;
+	}
+	for (unsigned int i = 1 + (unsigned int)below(6); i > 0 && tcb->state == SIM_RUNNING; i--) {
+		enum rm_access access = one_in(20)  ? RM_ACCESS_EXECUTE
+		                        : one_in(2) ? RM_ACCESS_WRITE
+		                                    : RM_ACCESS_READ;
+		uint64_t address = model_address(s);
+		if (tcb->access) {
+			access = tcb->access;
+			address = tcb->address;
+		}
+		bool write;
+		uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+		w.accesses++;
+		/* Programs that crash at once would be dull. */
+		enum expected x = model_expect(s, address, access);
+		if (!tcb->access && x >= X_NO_REGION && !one_in(30))
+			continue;
+		tcb->access = 0;
+		if (frame && (write || access != RM_ACCESS_WRITE)) {
+			if (access != RM_ACCESS_EXECUTE)
+				model_touch(s, address, access == RM_ACCESS_WRITE, frame);
+		} else if (to_rm) {
+			tcb->access = access;
+			tcb->address = address;
+			page_fault(s, t, address, access);
+		}
+	}
+}
+
+/* -- clients and servers ---------------------------------------------------------------------------------- */
+
+static void client_calls(void)
+{
+	int h = pick(HELD_SESSION);
+	if (h < 0 || w.waiting > SENT_MAX - 60)
+		return;
+	for (uint32_t i = 0; i < SENT_MAX; i++) {
+		if (w.sent[i].used)
+			continue;
+		w.sent[i] = (struct sent){ .used = true, .is_call = true, .step = w.step,
+			                   .badge = w.held[h].badge };
+		w.waiting++;
+		(void)sim_call_queue(&w.kernel, w.held[h].cap, i);
+		note("a client calls in session %#lx", w.held[h].badge);
+		return;
+	}
+}
+
+void server_chance(void)
+{
+	if (one_in(3)) {
+		client_calls();
+		return;
+	}
+	int server = pick(HELD_SERVER), reply = pick(HELD_REPLY);
+	if (reply < 0)
+		return;
+	uint32_t r = w.kernel.caps[w.held[reply].cap].object;
+	if (w.kernel.objects[r].data) {
+		if (one_in(2))
+			sim_call_answer(&w.kernel, r);
+		return;
+	}
+	if (server >= 0)
+		(void)sim_call_receive(&w.kernel, w.kernel.caps[w.held[server].cap].object, r);
+}

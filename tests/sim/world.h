@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the programs of the simulation share: who holds what, who waits, what must be true. */
+#pragma once
+#include "sim.h"
+#include "internal.h"
+#include <proto/trace.h>
+
+/* -- chance ------------------------------------------------------------------------------------ */
+
+extern uint64_t chance_state;
+static inline uint64_t chance(void)
+{
+	uint64_t z = chance_state += 0x9e3779b97f4a7c15;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+/* 0 to n - 1. */
+static inline uint64_t below(uint64_t n)
+{
+	return (uint64_t)((unsigned __int128)chance() * n >> 64);
+}
+static inline bool one_in(uint64_t n)
+{
+	return below(n) == 0;
+}
+
+/* -- who holds what ------------------------------------------------------------------------------ */
+
+/* Beside the kinds of rm's objects. */
+enum held_kind {
+	HELD_SESSION = 16, /* a client's: to a server */
+	HELD_SERVER,       /* with which a server receives */
+	HELD_REPLY,
+	HELD_SIGNAL,
+	HELD_OTHER,
+};
+
+struct held {
+	uint32_t cap;
+	uint8_t kind;
+	bool keep;      /* one of the first program's own */
+	uint64_t badge; /* of rm's objects; of others, what they are for: a session, a task */
+};
+
+/* A request that was sent, until it is answered. */
+struct sent {
+	bool used, is_call, killed;
+	uint8_t method;
+	uint64_t badge;
+	uint64_t cap_badges[PROTO_CAPS_MAX];
+	uint64_t label, answer;
+	uint64_t words[PROTO_WORDS_MAX];
+	unsigned int length;
+	uint64_t step;
+};
+
+struct request {
+	uint8_t method;
+	uint32_t target;
+	unsigned int caps;
+	uint32_t cap[PROTO_CAPS_MAX]; /* in held[] */
+	uint64_t words[PROTO_WORDS_MAX];
+	unsigned int length;
+};
+
+/* -- what memory has in it (model.c) --------------------------------------------------------------- */
+
+enum { MODEL_DATASPACES = 1024, MODEL_PAGES = 1 << 15, MODEL_SPACES = 128, MODEL_REGIONS = 64,
+       MODEL_WORDS = 4 };
+
+struct model_page {
+	uint64_t index;
+	uint64_t words[MODEL_WORDS];
+	uint32_t next, chain; /* of its dataspace; of its bucket */
+	uint16_t dataspace;
+};
+
+struct model_dataspace {
+	uint64_t id; /* 0: not used */
+	struct dataspace *core;
+	uint64_t size;
+	uint32_t pages;
+	uint16_t backing;
+	bool lost, trims, paged;
+};
+
+struct model_region {
+	uint64_t start, end, first;
+	uint16_t dataspace;
+	uint8_t rights, rights_max, flags, inherit;
+};
+
+struct model_space {
+	uint64_t id;
+	struct vspace *core;
+	uint32_t pml4, regions;
+	uint32_t unsettled; /* unmaps that were not answered */
+	struct model_region region[MODEL_REGIONS];
+};
+
+/* What an access must come to. */
+enum expected { X_ANY, X_OK, X_WAIT, X_NO_REGION, X_NO_RIGHT, X_LOST };
+
+enum { HELD_MAX = 600, SENT_MAX = 256, HISTORY = 64 };
+
+struct world {
+	struct sim_kernel kernel;
+	struct rm rm;
+	struct bank *bank;
+	struct vspace *vspace;
+	struct task *task;
+	uint64_t seed, step, now_ns;
+	struct held held[HELD_MAX];
+	uint32_t held_count;
+	struct sent sent[SENT_MAX];
+	uint32_t waiting;
+	uint64_t rm_object; /* rm's endpoint, the kernel's object */
+	bool failing;       /* ops fail on purpose */
+	bool verbose, sealed;
+	uint64_t ops_request_max, ops_step_max, steps_rm;
+	uint64_t answers, requests, faults, accesses;
+	uint8_t ops_request_method;
+	uint64_t recent[32]; /* ids of sessions, roots, notifications */
+	struct model_dataspace ds[MODEL_DATASPACES];
+	struct model_page *pages;
+	uint32_t *buckets;
+	uint32_t page_free, ds_next;
+	struct model_space space[MODEL_SPACES];
+	uint64_t used_first, root_extra;
+	uint64_t errors[64];
+	uint64_t method_ok[256], method_all[256];
+};
+extern struct world w;
+
+/* main.c */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void check_step(void);
+void check_all(void);
+
+/* requests.c */
+uint64_t send_request(const struct request *r);
+void request_chance(void);
+uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
+void drop(uint32_t index);
+int pick(uint8_t kind);
+void drain(void);
+bool rm_work(void);
+
+/* model.c */
+void model_reset(void);
+struct model_dataspace *model_dataspace(uint64_t id);
+struct model_space *model_space(uint64_t id);
+struct model_dataspace *model_dataspace_new(struct dataspace *core, uint16_t backing);
+void model_resize(struct model_dataspace *m, uint64_t size);
+void model_keep_shadows(struct model_dataspace *m);
+void model_copy(struct model_dataspace *to, struct model_dataspace *from, uint64_t first,
+                uint64_t size);
+void model_supply(struct model_dataspace *to, uint64_t first, struct model_dataspace *from,
+                  uint64_t from_first, uint64_t count);
+struct model_space *model_space_new(struct vspace *core);
+void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_t at,
+               struct model_dataspace *ds, uint8_t rights_max);
+void model_unmap(struct model_space *s, uint64_t start, uint64_t end);
+void model_protect(struct model_space *s, uint64_t start, uint64_t end, uint8_t rights);
+void model_clone(struct model_space *to, struct model_space *from);
+enum expected model_expect(struct model_space *s, uint64_t address, enum rm_access access);
+bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
+                     enum expected x, enum rm_fault_result result);
+void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t frame);
+void model_collect(void);
+void model_check(void);
+uint64_t model_address(const struct model_space *s);
+
+/* programs.c */
+void thread_chance(void);
+void server_chance(void);
+bool was_logged(const char *text);
