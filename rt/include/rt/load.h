@@ -43,19 +43,19 @@ struct rt_spawn {
 	const char *const *argv; /* argv[0] is the program's name */
 	const char *const *env;
 	const struct rt_gift *gift;
-	uint32_t slot_bits;   /* RT_SLOT_BITS_MIN.._MAX; 0: 8, or as many as the gifts need */
+	uint32_t slot_bits;   /* RT_SLOT_BITS_MIN.._MAX; 0: 7, or as many as the gifts need */
 	uint32_t stack_bytes; /* at least 4096; 0: 256 KiB; charged as it is touched */
 	struct rm_schedule schedule; /* all 0: as the caller's own first thread */
 };
 
 /* Slots of the caller's, each with a capability; 0 where there is none. */
 struct rt_program {
-	cptr_t task, vspace, thread;
-	uint64_t entry, stack, start; /* of the first thread */
+	cptr_t task, vspace, thread, memory; /* memory: a dataspace, of what was not mapped */
+	uint64_t entry, stack, start;        /* of the first thread */
 };
 
 /*
- * *program is loaded, does not run, and has capabilities in three slots of the caller's, which are
+ * *program is loaded, does not run, and has capabilities in four slots of the caller's, which are
  * the caller's to give back (rt_program_forget). After an error nothing is left, and *program is
  * all 0. CORRUPT, UNSUPPORTED: no ELF file of a program for this machine. TOOBIG: arguments and
  * environment do not fit. LIMIT: no slots, a pin quota used up. NOMEM: the bank, or rm. Or any

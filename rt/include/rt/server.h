@@ -44,6 +44,7 @@
  */
 #pragma once
 #include <lib/list.h>
+#include <lib/slab.h>
 #include <proto/proto.h>
 #include <proto/rm.h>
 #include <rt/arena.h>
@@ -102,21 +103,25 @@ struct rt_request {
 	struct rt_badge *target; /* what was invoked: the client's own, or one of rt_badge_make() */
 	struct list link;        /* of a parked one, in its client's */
 	cptr_t reply;
-	cptr_t given;      /* rt's: the slot of cap_out, if it goes with the answer */
+	cptr_t given;      /* the slot of cap_out, if it goes with the answer */
 	uint8_t phase;     /* enum rt_phase */
 	uint64_t state[4]; /* the handler's, while it is parked */
 };
 
+/* To be read only. */
 struct rt_server {
 	const struct rt_service *service;
-	cptr_t endpoint;
+	void *self;               /* the first argument of handlers */
+	cptr_t endpoint, receive; /* receive: where a capability that comes is put; 0: none can */
 	struct rt_badges badges;
-	struct rt_request *current, *spare;
+	struct rt_request *current; /* of which the reply object is in the receive */
+	struct list free;           /* requests that are in no use, with their reply objects */
 	struct rt_arena arena;
-	struct list clients;
-	uint32_t clients_count;
-	cptr_t receive; /* where a capability that comes with a request is put; 0: none can */
-	struct rt_private *own;
+	struct list clients, ending; /* ending: severed while a handler ran */
+	uint32_t clients_count, parked_max;
+	bool is_handling, has_come; /* has_come: a capability, which nobody took so far */
+	uint64_t frame;             /* where rt_abort() goes */
+	struct slab client_slab, request_slab;
 };
 
 /*

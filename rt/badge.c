@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See rt/badge.h. */
+#include <lib/assert.h>
+#include <rt/badge.h>
+
+static struct rt_badge_node **node_at(struct rt_badges *badges, uint64_t value)
+{
+	return &badges->node[value & 0xff];
+}
+
+static struct rt_badge_leaf **leaf_at(struct rt_badge_node *node, uint64_t value)
+{
+	return &node->leaf[value >> 16 & 0xff];
+}
+
+static struct rt_badge **badge_at(struct rt_badge_leaf *leaf, uint64_t value)
+{
+	return &leaf->badge[value >> 8 & 0xff];
+}
+
+static void *block_new(const struct lib_pages *nodes)
+{
+	_Static_assert(sizeof(struct rt_badge_node) == RT_BADGE_NODE_BYTES);
+	_Static_assert(sizeof(struct rt_badge_leaf) == RT_BADGE_NODE_BYTES);
+	void *block = nodes->get(nodes->ctx);
+	if (block)
+		__builtin_memset(block, 0, RT_BADGE_NODE_BYTES);
+	return block;
+}
+
+err_t rt_badge_add(struct rt_badges *badges, const struct lib_pages *nodes, struct rt_badge *badge)
+{
+	uint64_t value = badge->value;
+	assert(value != 0);
+	struct rt_badge_node **node = node_at(badges, value);
+	bool is_new = !*node;
+	if (is_new && !(*node = block_new(nodes)))
+		return E_NOMEM;
+	struct rt_badge_leaf **leaf = leaf_at(*node, value);
+	if (!*leaf) {
+		*leaf = block_new(nodes);
+		if (!*leaf) {
+			if (is_new) {
+				nodes->put(nodes->ctx, *node);
+				*node = NULL;
+			}
+			return E_NOMEM;
+		}
+		(*node)->count++;
+	}
+	struct rt_badge **at = badge_at(*leaf, value);
+	if (*at)
+		return E_EXIST;
+	*at = badge;
+	(*leaf)->count++;
+	badges->count++;
+	return E_OK;
+}
+
+void rt_badge_remove(struct rt_badges *badges, const struct lib_pages *nodes,
+                     struct rt_badge *badge)
+{
+	struct rt_badge_node **node = node_at(badges, badge->value);
+	struct rt_badge_leaf **leaf = leaf_at(*node, badge->value);
+	struct rt_badge **at = badge_at(*leaf, badge->value);
+	assert(*at == badge);
+	*at = NULL;
+	badge->value = 0;
+	badges->count--;
+	if (--(*leaf)->count > 0)
+		return;
+	nodes->put(nodes->ctx, *leaf);
+	*leaf = NULL;
+	if (--(*node)->count > 0)
+		return;
+	nodes->put(nodes->ctx, *node);
+	*node = NULL;
+}

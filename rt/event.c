@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events of the program: see rt/event.h. */
+#include "internal.h"
+#include <proto/rm_client.h>
+#include <rt/event.h>
+#include <rt/slot.h>
+
+struct rt_event_hooks rt_event_hooks;
+
+static struct {
+	const struct rm_event_ops *ops;
+	void *self;
+} user;
+
+static struct {
+	uint64_t bits;
+	void (*fn)(void *self, uint64_t bits);
+	void *self;
+} signals[RT_SIGNALS_MAX];
+static unsigned int signals_count;
+
+void rt_event_set(const struct rm_event_ops *ops, void *self)
+{
+	user.ops = ops;
+	user.self = self;
+}
+
+err_t rt_signal_set(uint64_t bits, void (*fn)(void *self, uint64_t bits), void *self)
+{
+	if (signals_count == RT_SIGNALS_MAX)
+		return E_LIMIT;
+	signals[signals_count].bits = bits & ~RT_BADGE_EVENT;
+	signals[signals_count].fn = fn;
+	signals[signals_count].self = self;
+	signals_count++;
+	return E_OK;
+}
+
+/* -- rt's own ---------------------------------------------------------------------------------- */
+
+static void own_session_opened(const struct rm_session_opened_event *it)
+{
+	if (rt_event_hooks.opened)
+		rt_event_hooks.opened(it);
+}
+
+static void own_session_severed(const struct rm_session_severed_event *it)
+{
+	if (rt_event_hooks.server_severed && rt_event_hooks.server_severed(it))
+		return;
+	if (rt_event_hooks.client_severed)
+		rt_event_hooks.client_severed(it);
+}
+
+static void own_name_up(const struct rm_name_up_event *it)
+{
+	if (rt_event_hooks.name_up && it->cookie & RT_COOKIE)
+		rt_event_hooks.name_up(it->cookie);
+}
+
+/*
+ * Decoded here one by one, and not by proto_event_dispatch(): that would bring all of the
+ * interface's decoders into every program.
+ */
+#define EVENT(number, name, own)                                                                   \
+	case number: {                                                                             \
+		struct rm_##name##_event it;                                                       \
+		if (rm_##name##_event_decode(&it, body, length) != E_OK)                           \
+			break;                                                                     \
+		own;                                                                               \
+		if (user.ops && user.ops->name)                                                    \
+			user.ops->name(user.self, &it);                                            \
+		break;                                                                             \
+	}
+
+static void handle(unsigned int number, const uint64_t *body, unsigned int length)
+{
+	switch (number) {
+		EVENT(RM_EVENT_SESSION_OPENED, session_opened, own_session_opened(&it))
+		EVENT(RM_EVENT_SESSION_SEVERED, session_severed, own_session_severed(&it))
+		EVENT(RM_EVENT_NAME_UP, name_up, own_name_up(&it))
+		EVENT(RM_EVENT_TASK_DIED, task_died, (void)0)
+		EVENT(RM_EVENT_FAULT_DONE, fault_done, (void)0)
+		EVENT(RM_EVENT_PAGER_READ, pager_read, (void)0)
+		EVENT(RM_EVENT_PAGER_DIRTY_WANTED, pager_dirty_wanted, (void)0)
+		EVENT(RM_EVENT_PAGER_DETACHED, pager_detached, (void)0)
+	default:
+		break;
+	}
+}
+
+unsigned int rt_event_poll(void)
+{
+	unsigned int handled = 0;
+	struct rm_event_next_out out;
+	while (rm_event_next(RT_TASK, &out) == E_OK && out.record_count > 0) {
+		unsigned int number = (unsigned int)(uint32_t)out.record[0] - PROTO_LABEL_BASE;
+		if (out.record[0] >> 32 == out.record_count - 1u)
+			handle(number, out.record + 1, out.record_count - 1u);
+		handled++;
+	}
+	return handled;
+}
+
+void rt_event_dispatch(uint64_t badge)
+{
+	if (badge & RT_BADGE_EVENT)
+		(void)rt_event_poll();
+	for (unsigned int i = 0; i < signals_count; i++)
+		if (badge & signals[i].bits)
+			signals[i].fn(signals[i].self, badge & signals[i].bits);
+}
+
+/* -- waiting ----------------------------------------------------------------------------------- */
+
+cptr_t rt_event_notification(void)
+{
+	static cptr_t notification;
+	if (notification)
+		return notification;
+	cptr_t slot = rt_slot_get();
+	if (slot == 0)
+		return 0;
+	const struct rm_event_notification_in in = { .badge = RT_BADGE_EVENT };
+	if (rm_event_notification(RT_TASK, &in, rt_slot(slot)) == E_OK)
+		notification = slot;
+	else
+		rt_slot_put(slot);
+	return notification;
+}
+
+void rt_event_wait(void)
+{
+	cptr_t notification = rt_event_notification();
+	if (rt_event_poll() > 0)
+		return;
+	if (notification)
+		rt_event_dispatch(sel4_wait(notification).badge);
+	else
+		sel4_yield();
+}
+
+_Noreturn void rt_event_loop(void)
+{
+	for (;;)
+		rt_event_wait();
+}

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The server's loop: see rt/server.h.
+ *
+ * One request is current: its reply object is in the receive. If its handler parks it another one
+ * becomes current, which is made before the handler is called: a park cannot fail. Requests that
+ * were parked stay, with their reply objects, for the next that are.
+ *
+ * Notifications come to the same receive, with the highest bit of the badge set or others of the
+ * four highest; ids have none of them.
+ */
+#include "internal.h"
+#include <lib/container.h>
+#include <proto/rm_client.h>
+#include <rt/event.h>
+#include <rt/server.h>
+#include <rt/session.h>
+#include <rt/slot.h>
+
+enum {
+	ARENA_DEFAULT = 65536,
+	CLIENTS_DEFAULT = 1024,
+	PARKED_DEFAULT = 16,
+	DEADLINE_DEFAULT_MS = 5000,
+	ID_BITS = 60,
+};
+
+/* The program's one server. */
+static struct rt_server *server;
+
+bool rt_handler_run(const struct proto_interface *interface, const void *ops, void *self,
+                    struct proto_request *request, uint64_t *frame);
+_Noreturn void rt_handler_leave(uint64_t frame);
+
+/* -- requests ---------------------------------------------------------------------------------- */
+
+static err_t request_new(struct rt_server *s)
+{
+	struct rt_request *r = slab_get(&s->request_slab);
+	if (!r)
+		return E_NOMEM;
+	*r = (struct rt_request){ .server = s, .reply = rt_slot_get() };
+	err_t err = r->reply ? rm_reply_create(RT_TASK, rt_slot(r->reply)) : E_LIMIT;
+	if (err != E_OK) {
+		rt_slot_put(r->reply);
+		slab_put(&s->request_slab, r);
+		return err;
+	}
+	list_init(&r->link);
+	list_push_back(&s->free, &r->link);
+	return E_OK;
+}
+
+/* An answered request as a message; its words are in the IPC buffer. */
+static struct sel4_msg answer_of(const struct rt_request *r)
+{
+	const uint64_t *words = sel4_ipc_buffer()->msg;
+	if (r->proto.cap_out)
+		sel4_set_cap(0, r->proto.cap_out);
+	return (struct sel4_msg){
+		abi_msginfo(proto_reply_label(&r->proto), 0, r->proto.cap_out != 0,
+		            r->proto.reply_length),
+		{ words[0], words[1], words[2], words[3] },
+		0,
+	};
+}
+
+/* Whoever waits on the request gets its answer. */
+static void send_answer(struct rt_request *r)
+{
+	sel4_send(r->reply, answer_of(r));
+	rt_slot_put(r->given);
+	r->given = 0;
+}
+
+static void unpark(struct rt_request *r)
+{
+	r->client->parked_count--;
+	list_remove(&r->link);
+	list_push_back(&r->server->free, &r->link);
+}
+
+void rt_answer(struct rt_request *r)
+{
+	assert(r->proto.state == PROTO_ANSWERED);
+	send_answer(r);
+	unpark(r);
+}
+
+/* -- clients ----------------------------------------------------------------------------------- */
+
+/* What rt keeps for it is no more. */
+static void client_free(struct rt_server *s, struct rt_client *client)
+{
+	struct list *link;
+	while ((link = list_pop_front(&client->badges)) != NULL)
+		rt_badge_remove(&s->badges, &rt_pages, container_of(link, struct rt_badge, link));
+	rt_badge_remove(&s->badges, &rt_pages, &client->badge);
+	list_remove(&client->link);
+	s->clients_count--;
+	slab_put(&s->client_slab, client);
+}
+
+static void client_end(struct rt_server *s, struct rt_client *client)
+{
+	const struct rm_session_acknowledge_in in = { .session = client->session };
+	struct list *link;
+	if (s->service->close && client->accepted)
+		s->service->close(s->self, client);
+	while ((link = list_first(&client->parked)) != NULL) {
+		struct rt_request *r = container_of(link, struct rt_request, link);
+		r->proto.state = PROTO_ANSWERED;
+		r->proto.error = E_SEVERED;
+		r->proto.reply_length = 0;
+		r->proto.cap_out = 0;
+		send_answer(r);
+		unpark(r);
+	}
+	client_free(s, client);
+	(void)rm_session_acknowledge(RT_TASK, &in);
+}
+
+static err_t client_new(struct rt_server *s, const struct rm_session_opened_event *it,
+                        struct rt_client **made)
+{
+	uint32_t most = s->service->clients_max ? s->service->clients_max : CLIENTS_DEFAULT;
+	if (s->clients_count >= most)
+		return E_LIMIT;
+	if (it->badge != it->session.raw)
+		return E_UNSUPPORTED;
+	struct rt_client *client = slab_get(&s->client_slab);
+	if (!client)
+		return E_NOMEM;
+	__builtin_memset(client, 0, sizeof(*client) + s->service->client_bytes);
+	client->badge = (struct rt_badge){ .value = it->badge, .client = client };
+	client->session = it->session;
+	client->server = s;
+	client->guarantee = it->guarantee;
+	client->limit = it->limit;
+	list_init(&client->parked);
+	list_init(&client->badges);
+	list_init(&client->badge.link);
+	err_t err = rt_badge_add(&s->badges, &rt_pages, &client->badge);
+	if (err != E_OK) {
+		slab_put(&s->client_slab, client);
+		return err;
+	}
+	list_push_back(&s->clients, &client->link);
+	s->clients_count++;
+	*made = client;
+	return E_OK;
+}
+
+static void on_opened(const struct rm_session_opened_event *it)
+{
+	struct rt_server *s = server;
+	struct rt_client *client = NULL;
+	err_t err = client_new(s, it, &client);
+	if (err == E_OK && s->service->open)
+		err = s->service->open(s->self, client);
+	if (err != E_OK) {
+		if (client)
+			client_free(s, client);
+		const struct rm_session_refuse_in in = { .session = it->session, .reason = err };
+		(void)rm_session_refuse(RT_TASK, &in);
+		return;
+	}
+	/* If it is gone already, it is severed, and that is told as of any other. */
+	client->accepted = true;
+	(void)rm_session_accept(RT_TASK, &(struct rm_session_accept_in){ .session = it->session });
+}
+
+static bool on_severed(const struct rm_session_severed_event *it)
+{
+	struct rt_badge *badge = rt_badge_find(&server->badges, it->session.raw);
+	if (!badge || badge != &badge->client->badge) {
+		/* Not a client: then a session of our own with another server; or one that was
+		 * refused, or is over already. */
+		return false;
+	}
+	struct rt_client *client = badge->client;
+	if (server->is_handling) {
+		list_remove(&client->link);
+		list_push_back(&server->ending, &client->link);
+	} else {
+		client_end(server, client);
+	}
+	return true;
+}
+
+void rt_client_sever(struct rt_client *client)
+{
+	(void)rm_session_sever(RT_TASK,
+	                       &(struct rm_session_sever_in){ .session = client->session });
+}
+
+err_t rt_client_bank(struct rt_client *client, cptr_t *bank)
+{
+	const struct rm_session_bank_in in = { .session = client->session };
+	cptr_t slot = rt_slot_get();
+	err_t err = slot ? rm_session_bank(RT_TASK, &in, rt_slot(slot)) : E_LIMIT;
+	if (err == E_OK)
+		*bank = slot;
+	else
+		rt_slot_put(slot);
+	return err;
+}
+
+err_t rt_badge_make(struct rt_client *client, struct rt_badge *badge, uint8_t kind, void *ctx,
+                    cptr_t *slot)
+{
+	const struct rm_session_mint_endpoint_in in = { .session = client->session };
+	struct rm_session_mint_endpoint_out out;
+	cptr_t made = rt_slot_get();
+	err_t err = made ? rm_session_mint_endpoint(RT_TASK, &in, rt_slot(made), &out) : E_LIMIT;
+	if (err != E_OK) {
+		rt_slot_put(made);
+		return err;
+	}
+	*badge = (struct rt_badge){
+		.value = out.badge, .client = client, .ctx = ctx, .root = out.root.raw, .kind = kind
+	};
+	list_init(&badge->link);
+	err = rt_badge_add(&client->server->badges, &rt_pages, badge);
+	if (err != E_OK) {
+		rt_slot_put(made);
+		const struct rm_session_revoke_root_in back = { .session = client->session,
+			                                        .root = out.root };
+		(void)rm_session_revoke_root(RT_TASK, &back);
+		return err;
+	}
+	list_push_back(&client->badges, &badge->link);
+	*slot = made;
+	return E_OK;
+}
+
+void rt_badge_end(struct rt_client *client, struct rt_badge *badge)
+{
+	const struct rm_session_revoke_root_in in = { .session = client->session,
+		                                      .root = { badge->root } };
+	(void)rm_session_revoke_root(RT_TASK, &in);
+	list_remove(&badge->link);
+	rt_badge_remove(&client->server->badges, &rt_pages, badge);
+}
+
+err_t rt_client_notification(struct rt_client *client, cptr_t *mine, cptr_t *theirs)
+{
+	const struct rm_notification_create_in in = { .session = client->session, .badge = 1 };
+	struct rm_notification_create_out made;
+	struct rm_session_mint_notification_out minted;
+	cptr_t first = rt_slot_get(), second = rt_slot_get();
+	err_t err = first && second ? rm_notification_create(RT_TASK, &in, rt_slot(first), &made)
+	                            : E_LIMIT;
+	if (err == E_OK) {
+		const struct rm_session_mint_notification_in mint = {
+			.session = client->session,
+			.notification = made.notification,
+			.badge = 1,
+			.rights = RM_RIGHT_READ,
+		};
+		err = rm_session_mint_notification(RT_TASK, &mint, rt_slot(second), &minted);
+	}
+	if (err != E_OK) {
+		rt_slot_put(first);
+		rt_slot_put(second);
+		return err;
+	}
+	*mine = first;
+	*theirs = second;
+	return E_OK;
+}
+
+/* -- handlers ---------------------------------------------------------------------------------- */
+
+_Noreturn void rt_abort(struct rt_request *r, err_t err)
+{
+	assert(r->phase != RT_COMMIT && err != E_PENDING && r->server->is_handling);
+	assert(r == r->server->current);
+	r->proto.state = PROTO_ANSWERED;
+	r->proto.error = err;
+	r->proto.reply_length = 0;
+	r->proto.cap_out = 0;
+	rt_handler_leave(r->server->frame);
+}
+
+cptr_t rt_take(struct rt_request *r)
+{
+	struct rt_server *s = r->server;
+	assert(r == s->current && s->has_come);
+	cptr_t next = rt_slot_get();
+	if (next == 0)
+		return 0;
+	cptr_t taken = s->receive;
+	s->receive = next;
+	s->has_come = false;
+	return taken;
+}
+
+void rt_give(struct rt_request *r, cptr_t slot, bool take)
+{
+	r->proto.cap_out = slot;
+	r->given = take ? slot : 0;
+}
+
+/* Answered, without a handler's doing. */
+static bool refuse(struct rt_request *r, err_t err)
+{
+	r->proto.state = PROTO_ANSWERED;
+	r->proto.error = err;
+	r->proto.reply_length = 0;
+	r->proto.cap_out = 0;
+	return true;
+}
+
+/* A method that parks is handled only if it can be parked. */
+static bool may_park(struct rt_server *s, const struct rt_client *client)
+{
+	return s->service->passive || (client->parked_count < s->parked_max &&
+	                               (!list_is_empty(&s->free) || request_new(s) == E_OK));
+}
+
+/* The handler said PENDING. True: that is the answer. */
+static bool park(struct rt_server *s, struct rt_request *r)
+{
+	if (s->service->passive)
+		return refuse(r, E_PENDING);
+	list_push_back(&r->client->parked, &r->link);
+	r->client->parked_count++;
+	s->current = container_of(list_pop_front(&s->free), struct rt_request, link);
+	return false;
+}
+
+/* The capabilities that came: those of the server's own by what they stand for. */
+static void note_caps(struct rt_server *s, struct rt_request *r)
+{
+	unsigned int own = 0;
+	for (unsigned int i = 0; i < r->proto.caps && i < PROTO_CAPS_MAX; i++) {
+		r->proto.cap_badges[i] = sel4_ipc_buffer()->caps_or_badges[i];
+		r->proto.cap_kinds[i] = 0;
+		if (!(r->proto.unwrapped >> i & 1))
+			continue;
+		const struct rt_badge *badge = rt_badge_find(&s->badges, r->proto.cap_badges[i]);
+		r->proto.cap_kinds[i] = badge ? badge->kind : 0;
+		own++;
+	}
+	s->has_come = r->proto.caps > own;
+}
+
+/* After a handler: what it left behind. */
+static void clean_up(struct rt_server *s)
+{
+	struct list *link;
+	if (s->has_come)
+		rt_slot_clear(s->receive);
+	s->has_come = false;
+	while ((link = list_first(&s->ending)) != NULL)
+		client_end(s, container_of(link, struct rt_client, link));
+}
+
+/* True: s->current is answered, and it is to be sent. */
+static bool handle(struct rt_server *s, struct rt_badge *target, const struct sel4_msg *m)
+{
+	const struct proto_interface *interface = s->service->interface;
+	struct rt_request *r = s->current;
+	uint64_t *words = sel4_ipc_buffer()->msg;
+	uint64_t label = abi_msginfo_label(m->info), number = label - PROTO_LABEL_BASE;
+	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
+		words[i] = m->mr[i];
+	r->client = target->client;
+	r->target = target;
+	r->phase = RT_FETCH;
+	r->given = 0;
+	r->proto.label = label;
+	r->proto.length = (unsigned int)abi_msginfo_length(m->info);
+	r->proto.caps = (unsigned int)abi_msginfo_caps(m->info);
+	r->proto.unwrapped = (unsigned int)abi_msginfo_unwrapped(m->info);
+	r->proto.badge = m->badge;
+	r->proto.target_kind = target->kind;
+	r->proto.words = words;
+	r->proto.reply = words;
+	r->proto.state = PROTO_NEW;
+	if (r->proto.caps > 0)
+		note_caps(s, r);
+	s->is_handling = true;
+	bool answered;
+	if (number < interface->methods_count && interface->methods[number].flags & PROTO_PARKS &&
+	    !may_park(s, r->client))
+		answered = refuse(r, E_NOMEM);
+	else
+		answered =
+		        rt_handler_run(interface, s->service->ops, s->self, &r->proto, &s->frame);
+	s->is_handling = false;
+	rt_arena_drop(&s->arena);
+	if (__builtin_expect(!answered, 0))
+		answered = park(s, r);
+	if (__builtin_expect(s->has_come || !list_is_empty(&s->ending) || r->given, 0)) {
+		/* The answer is in the buffer, and has to go before anything else is called. */
+		if (answered)
+			send_answer(r);
+		clean_up(s);
+		return false;
+	}
+	return answered;
+}
+
+/* -- the loop ---------------------------------------------------------------------------------- */
+
+/* True: *m is to be sent to whoever waits on the current reply object. */
+static bool serve(struct rt_server *s, struct sel4_msg *m)
+{
+	if (__builtin_expect(m->badge >> ID_BITS != 0, 0)) {
+		rt_event_dispatch(m->badge);
+		return false;
+	}
+	struct rt_badge *target = rt_badge_find(&s->badges, m->badge);
+	if (__builtin_expect(!target, 0)) {
+		*m = (struct sel4_msg){ abi_msginfo(E_GONE, 0, 0, 0), { 0 }, 0 };
+		return true;
+	}
+	if (__builtin_expect(abi_msginfo_label(m->info) == RT_LABEL_BELL, 0)) {
+		if (s->service->bell)
+			s->service->bell(s->self, target->client);
+		return false;
+	}
+	if (!handle(s, target, m))
+		return false;
+	*m = answer_of(s->current);
+	return true;
+}
+
+_Noreturn void rt_server_run(struct rt_server *s)
+{
+	struct sel4_msg m = { 0 };
+	bool answers = false;
+	for (;;) {
+		if (s->receive)
+			proto_receive_into(rt_slot(s->receive));
+		m = answers ? sel4_reply_recv(s->endpoint, m, s->current->reply)
+		            : sel4_recv(s->endpoint, s->current->reply);
+		if (s->receive)
+			proto_receive_into((struct sel4_slot){ 0 });
+		answers = serve(s, &m);
+	}
+}
+
+/* Some method takes a capability that is not one of the server's own. */
+static bool takes_caps(const struct proto_interface *interface)
+{
+	for (unsigned int i = 0; i < interface->methods_count; i++)
+		for (unsigned int j = 0; j < interface->methods[i].caps_in; j++)
+			if (interface->methods[i].cap_kinds[j] == 0)
+				return true;
+	return false;
+}
+
+/* The parts that cost something; what is there is given back by server_fini(). */
+static err_t server_init(struct rt_server *s)
+{
+	const struct rt_service *service = s->service;
+	struct rm_name_register_in in = {
+		.deadline = service->deadline_ms ? service->deadline_ms : DEADLINE_DEFAULT_MS,
+		.version = (uint16_t)service->interface->version,
+	};
+	void *arena;
+	err_t err = rt_map(s->arena.bytes, &arena);
+	if (err != E_OK)
+		return err;
+	s->arena.base = arena;
+	err = request_new(s);
+	if (err != E_OK)
+		return err;
+	s->current = container_of(list_pop_front(&s->free), struct rt_request, link);
+	s->endpoint = rt_slot_get();
+	if (takes_caps(service->interface))
+		s->receive = rt_slot_get();
+	if (!s->endpoint || (takes_caps(service->interface) && !s->receive))
+		return E_LIMIT;
+	const struct rm_event_bind_in bind = { .badge = RT_BADGE_EVENT };
+	if (!rt_event_notification())
+		return E_NOMEM;
+	err = rm_event_bind(RT_TASK, RT_THREAD, &bind);
+	if (err != E_OK)
+		return err;
+	in.name_count = rt_name(in.name, service->name, RM_NAME_MAX);
+	return rm_name_register(RT_TASK, &in, rt_slot(s->endpoint));
+}
+
+static void server_fini(struct rt_server *s)
+{
+	if (s->arena.base)
+		(void)rt_unmap(s->arena.base, s->arena.bytes);
+	if (s->current) {
+		rt_slot_put(s->current->reply);
+		slab_put(&s->request_slab, s->current);
+	}
+	rt_slot_put(s->endpoint);
+	rt_slot_put(s->receive);
+	server = NULL;
+}
+
+err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
+{
+	uint32_t arena = service->arena_bytes ? service->arena_bytes : ARENA_DEFAULT;
+	_Static_assert(sizeof(struct rt_client) + RT_CLIENT_BYTES_MAX <= SLAB_BLOCK_MAX);
+	if (server)
+		return E_BUSY;
+	if (service->client_bytes > RT_CLIENT_BYTES_MAX)
+		return E_TOOBIG;
+	*s = (struct rt_server){ .service = service,
+		                 .self = service->self ? service->self : s,
+		                 .parked_max = service->parked_max ? service->parked_max
+		                                                   : PARKED_DEFAULT };
+	s->arena.bytes = (arena + RT_PAGE - 1ul) & -(size_t)RT_PAGE;
+	list_init(&s->free);
+	list_init(&s->clients);
+	list_init(&s->ending);
+	slab_init(&s->client_slab, &rt_pages, sizeof(struct rt_client) + service->client_bytes);
+	slab_init(&s->request_slab, &rt_pages, sizeof(struct rt_request));
+	server = s;
+	rt_event_hooks.opened = on_opened;
+	rt_event_hooks.server_severed = on_severed;
+	err_t err = server_init(s);
+	if (err != E_OK)
+		server_fini(s);
+	return err;
+}
