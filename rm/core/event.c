@@ -207,7 +207,7 @@ err_t on_event_notification(void *server, struct proto_request *request,
 	struct task *task = target(rm, request);
 	err_t err = notification_with(rm, task, in->badge);
 	if (err == E_OK)
-		err = scratch_copy(rm, task->event_object, CAP_RECEIVE);
+		err = scratch_copy(rm, task->event_object, CAP_ALL);
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
 	return err;
