@@ -3,6 +3,7 @@
 #include "internal.h"
 #include <proto/rm_client.h>
 #include <rt/event.h>
+#include <rt/sel4_object.h>
 #include <rt/slot.h>
 
 struct rt_event_hooks rt_event_hooks;
@@ -127,6 +128,21 @@ cptr_t rt_event_notification(void)
 	else
 		rt_slot_put(slot);
 	return notification;
+}
+
+err_t rt_signal_mint(uint64_t badge, cptr_t *slot)
+{
+	cptr_t notification = rt_event_notification(), made = rt_slot_get();
+	enum abi_error err = ERR_INVALID_ARGUMENT;
+	if (notification && made)
+		err = sel4_cnode_mint(rt_slot(made), rt_slot(notification), RIGHT_WRITE,
+		                      badge & ~RT_BADGE_EVENT);
+	if (err != ERR_NONE) {
+		rt_slot_put(made);
+		return E_LIMIT;
+	}
+	*slot = made;
+	return E_OK;
 }
 
 void rt_event_wait(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A program's own slots: see rt/slot.h. */
 #include "internal.h"
+#include <lib/bitmap.h>
 #include <rt/sel4_object.h>
 #include <rt/slot.h>
 
@@ -40,8 +41,5 @@ void rt_slot_put(cptr_t slot)
 
 uint32_t rt_slots_free(void)
 {
-	uint32_t taken = 0;
-	for (uint32_t i = 0; i < RT_SLOTS_MAX / 64; i++)
-		taken += (uint32_t)__builtin_popcountll(slots.taken[i]);
-	return RT_SLOTS_MAX - taken;
+	return slots.count - (uint32_t)bitmap_count(slots.taken, 0, slots.count);
 }

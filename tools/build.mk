@@ -173,7 +173,7 @@ system = $(eval $(call system_rules,$(1),$(2),$(3)))
 
 # Frame pointers and symbols, so that a stopped program's back trace can be read.
 PROGRAM_CFLAGS := -fno-omit-frame-pointer
-PROGRAM_LDFLAGS := -e rt_program_start
+PROGRAM_LDFLAGS := -e rt_program_entry
 in_programs = $(if $(filter rt lib proto,$(call room_of,$(1))),$(PROGRAM_CFLAGS))
 
 # $(1): DIR, $(2): LIBS, $(3): NAME

@@ -37,11 +37,18 @@ void rt_event_wait(void);
 _Noreturn void rt_event_loop(void);
 
 /*
- * Has the notification tell of other things as well: when it is signalled with badge bits other
- * than RT_BADGE_EVENT, fn gets those of bits. At most RT_SIGNALS_MAX; LIMIT: there are more.
+ * The same notification can tell of other things: fn gets those of bits, none of them
+ * RT_BADGE_EVENT, with which it was signalled. At most RT_SIGNALS_MAX; LIMIT: there are more.
  */
 enum { RT_SIGNALS_MAX = 16 };
 err_t rt_signal_set(uint64_t bits, void (*fn)(void *self, uint64_t bits), void *self);
+
+/*
+ * A capability that signals it with that badge, bits below RT_BADGE_EVENT: for an interrupt, for
+ * another thread of the program, or for whoever else it is given to (who can then signal for ever).
+ * *slot is the caller's.
+ */
+err_t rt_signal_mint(uint64_t badge, cptr_t *slot);
 
 /*
  * The task's notification, as rm made it for this program, in a slot that is rt's. 0: it could not

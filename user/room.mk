@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# user: native programs, mostly examples. Each directory is a program, without libc unless it is in
+# user_with_libc.
+user_USES := lib proto rt
+user_with_libc :=
+user_programs := $(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c))))
+$(foreach d,$(filter-out $(user_with_libc),$(user_programs)),$(call program,$(d),proto rt lib))
+$(foreach d,$(user_with_libc),$(call program,$(d),libc proto rt lib))
