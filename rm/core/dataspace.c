@@ -106,11 +106,31 @@ static err_t set_page(struct dataspace *ds, uint64_t index, struct page *page)
 	return radix_set(&ds->pages, &nodes, index, (uint64_t)page);
 }
 
+/* No region of the dataspace, nor of its shadows, shows that page of its own there any more. */
+static void unmap_index(struct rm *rm, struct dataspace *ds, uint64_t index,
+                        const struct page *page)
+{
+	if (!list_is_empty(&ds->shadows)) {
+		unmap_frame(rm, page->frame);
+		return;
+	}
+	for (struct list *at = list_first(&ds->regions); at; at = list_after(&ds->regions, at)) {
+		struct region *r = container_of(at, struct region, link);
+		uint64_t pages = (r->interval.end - r->interval.start) / PAGE;
+		if (index < r->first || index - r->first >= pages)
+			continue;
+		uint64_t address = r->interval.start + (index - r->first) * PAGE;
+		unmap_range(rm, r->vspace, address, address + PAGE);
+	}
+}
+
 static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 {
 	const struct lib_pages nodes = bank_nodes(ds->object.bank);
 	struct page *page = (struct page *)radix_remove(&ds->pages, &nodes, index);
 	ds->resident--;
+	if (page->holders > 1)
+		unmap_index(rm, ds, index, page);
 	if (ds->flags & RM_DATASPACE_FLAGS_PINNED)
 		page_unpin(rm, ds->object.bank, page);
 	page_drop(rm, ds->object.bank, page);
@@ -153,19 +173,6 @@ err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct
 	return err;
 }
 
-/* No region of the dataspace shows another page there any more. */
-static void unmap_index(struct rm *rm, struct dataspace *ds, uint64_t index)
-{
-	for (struct list *at = list_first(&ds->regions); at; at = list_after(&ds->regions, at)) {
-		struct region *r = container_of(at, struct region, link);
-		uint64_t pages = (r->interval.end - r->interval.start) / PAGE;
-		if (index < r->first || index - r->first >= pages)
-			continue;
-		uint64_t address = r->interval.start + (index - r->first) * PAGE;
-		unmap_range(rm, r->vspace, address, address + PAGE);
-	}
-}
-
 /* The page that is there, or in the backing, as one that may be written. */
 err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
 {
@@ -182,7 +189,7 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 		page_drop(rm, ds->object.bank, *page);
 		return err;
 	}
-	unmap_index(rm, ds, index);
+	unmap_index(rm, ds, index, from);
 	if (own)
 		page_drop(rm, ds->object.bank, own);
 	else
@@ -395,11 +402,11 @@ static err_t fill_step(struct rm *rm, struct dataspace *ds)
 	return E_PENDING;
 }
 
-/* The pages from the end on go. True: they are gone. */
-static bool trim_step(struct rm *rm, struct dataspace *ds)
+/* The pages from one on go. True: they are gone. */
+static bool trim_step(struct rm *rm, struct dataspace *ds, uint64_t from)
 {
 	for (unsigned int i = 0; i < STEP_PAGES; i++) {
-		uint64_t at = ds->size;
+		uint64_t at = from;
 		if (!radix_next(&ds->pages, &at))
 			return true;
 		clear_page(rm, ds, at);
@@ -420,7 +427,7 @@ bool dataspace_work(struct rm *rm, struct dataspace *ds)
 		answer_made(rm, ds, err, false);
 		return true;
 	case WORK_TRIM:
-		if (!trim_step(rm, ds))
+		if (!trim_step(rm, ds, ds->size))
 			return false;
 		work_end(rm, ds);
 		answer_all(rm, &ds->working, E_OK);
@@ -447,22 +454,14 @@ void dataspace_detach(struct rm *rm, struct dataspace *ds)
 		list_remove(&ds->pager_link);
 	}
 	deadline_cancel(&rm->pager_deadlines, &ds->deadline);
-	ds->lost = ds->lost || ds->kind == RM_DATASPACE_KIND_PAGED;
+	ds->lost = true;
 	dataspace_wake(rm, ds);
 }
 
-/* The next shadow has to do without it; the next region shows nothing. False: there is none. */
-static bool cut_holder(struct rm *rm, struct dataspace *ds)
+/* The next region shows nothing. False: there is none. */
+static bool cut_region(struct rm *rm, struct dataspace *ds)
 {
-	struct list *link = list_first(&ds->shadows);
-	if (link) {
-		struct dataspace *shadow = container_of(link, struct dataspace, shadow_link);
-		list_remove(link);
-		shadow->backing = NULL;
-		shadow->lost = true;
-		return true;
-	}
-	link = list_first(&ds->regions);
+	struct list *link = list_first(&ds->regions);
 	if (!link)
 		return false;
 	struct region *r = container_of(link, struct region, link);
@@ -475,7 +474,19 @@ static bool cut_holder(struct rm *rm, struct dataspace *ds)
 	return true;
 }
 
-/* A part of a dataspace's end: its shadows, its regions, its pages, itself. */
+/* The next shadow, which shows none of its pages by now, has to do without it. */
+static bool cut_shadow(struct dataspace *ds)
+{
+	struct list *link = list_pop_front(&ds->shadows);
+	if (!link)
+		return false;
+	struct dataspace *shadow = container_of(link, struct dataspace, shadow_link);
+	shadow->backing = NULL;
+	shadow->lost = true;
+	return true;
+}
+
+/* A part of a dataspace's end: its regions, its pages, its shadows, itself. */
 bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 {
 	if (ds->source) {
@@ -484,10 +495,8 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 	}
 	answer_all(rm, &ds->working, E_GONE);
 	dataspace_wake(rm, ds);
-	if (ds->copy || cut_holder(rm, ds))
-		return false;
-	ds->size = 0;
-	if (!trim_step(rm, ds) || ds->object.holders > 0)
+	if (ds->copy || cut_region(rm, ds) || !trim_step(rm, ds, 0) || cut_shadow(ds) ||
+	    ds->object.holders > 0)
 		return false;
 	list_remove(&ds->shadow_link);
 	list_remove(&ds->pager_link);

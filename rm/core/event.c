@@ -161,28 +161,35 @@ err_t on_event_next(void *server, struct proto_request *request, struct rm_event
 	return E_OK;
 }
 
-/* The notification is there, and rm's capability to it has the badge. */
-static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge)
+/* The notification is there, and rm's capability to it has the badge. It is bound to the thread; NULL:
+ * the scratch slot has a capability for whoever waits on it. */
+static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge,
+                               const struct thread *thread)
 {
 	struct bank *bank = task->object.bank;
-	if (!task->event_object)
-		task->event_object = small_get(rm, bank, OBJ_NOTIFICATION);
-	if (!task->event_object)
-		return E_NOMEM;
-	slot_t slot = task->event_slot;
-	if (slot) {
-		rm->ops->remove(rm->kernel, slot);
-		task->event_slot = 0;
-	} else {
-		slot = slot_get(rm, bank);
+	slot_t object = task->event_object;
+	if (!object)
+		object = small_get(rm, bank, OBJ_NOTIFICATION);
+	slot_t slot = object ? slot_get(rm, bank) : 0;
+	err_t err = slot ? KERNEL(rm, mint, slot, object, CAP_ALL, badge) : E_NOMEM;
+	if (err == E_OK) {
+		err = thread ? KERNEL(rm, thread_bind, thread->tcb, object)
+		             : scratch_copy(rm, object, CAP_ALL);
+		if (err != E_OK)
+			rm->ops->remove(rm->kernel, slot);
 	}
-	if (!slot)
-		return E_NOMEM;
-	err_t err = KERNEL(rm, mint, slot, task->event_object, CAP_ALL, badge);
 	if (err != E_OK) {
-		slot_put(rm, bank, slot);
+		if (slot)
+			slot_put(rm, bank, slot);
+		if (object && !task->event_object)
+			small_put(rm, bank, object);
 		return err;
 	}
+	if (task->event_slot) {
+		rm->ops->remove(rm->kernel, task->event_slot);
+		slot_put(rm, bank, task->event_slot);
+	}
+	task->event_object = object;
 	task->event_slot = slot;
 	if (!list_is_empty(&task->events))
 		rm->ops->signal(rm->kernel, slot);
@@ -205,9 +212,7 @@ err_t on_event_notification(void *server, struct proto_request *request,
 {
 	struct rm *rm = server;
 	struct task *task = target(rm, request);
-	err_t err = notification_with(rm, task, in->badge);
-	if (err == E_OK)
-		err = scratch_copy(rm, task->event_object, CAP_ALL);
+	err_t err = notification_with(rm, task, in->badge, NULL);
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
 	return err;
@@ -220,8 +225,7 @@ err_t on_event_bind(void *server, struct proto_request *request, const struct rm
 	const struct thread *thread = (struct thread *)object_find(rm, request->cap_badges[0]);
 	if (thread->task != task)
 		return E_PERM;
-	err_t err = notification_with(rm, task, in->badge);
-	return err == E_OK ? KERNEL(rm, thread_bind, thread->tcb, task->event_object) : err;
+	return notification_with(rm, task, in->badge, thread);
 }
 
 /* ---- watchers of death ------------------------------------------------------------------------------- */
