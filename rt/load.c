@@ -185,7 +185,10 @@ static uint64_t block_bytes(const struct rt_spawn *how)
 
 static struct rm_schedule schedule_of(const struct rt_spawn *how)
 {
-	return how->schedule.period_us ? how->schedule : rt_schedule();
+	struct rm_schedule schedule = how->schedule.period_us ? how->schedule : rt_schedule();
+	if (!how->schedule.period_us)
+		schedule.priority_max = schedule.priority;
+	return schedule;
 }
 
 static err_t fill_block(struct loader *l)

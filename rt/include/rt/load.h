@@ -45,7 +45,8 @@ struct rt_spawn {
 	const struct rt_gift *gift;
 	uint32_t slot_bits;   /* RT_SLOT_BITS_MIN.._MAX; 0: 7, or as many as the gifts need */
 	uint32_t stack_bytes; /* at least 4096; 0: 256 KiB; charged as it is touched */
-	struct rm_schedule schedule; /* all 0: as the caller's own first thread */
+	struct rm_schedule
+	        schedule; /* all 0: as the caller's first thread's, not above its priority */
 };
 
 /* Slots of the caller's, each with a capability; 0 where there is none. */
