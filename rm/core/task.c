@@ -193,7 +193,10 @@ static void thread_suspend(struct rm *rm, struct thread *thread)
 	}
 }
 
-/* A fault that is the program's own mistake: the end of its task. */
+/*
+ * A fault that is the program's own mistake: the end of its task. Who watches is told all there is
+ * to know; if nobody does, the log is.
+ */
 void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t what)
 {
 	static const char *const names[] = { "no fault",       "capability fault", "unknown system call",
@@ -208,11 +211,15 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	              fault < sizeof(names) / sizeof(names[0]) ? names[fault] : "fault",
 	              page ? ", " : "", page && what < 7 ? results[what] : "",
 	              thread->fault.address, thread->fault.token);
-	rm->ops->log(rm->kernel, text);
+	if (list_is_empty(&task->watchers))
+		rm->ops->log(rm->kernel, text);
 	thread->in_fault = false;
 	task->fault_address = thread->fault.address;
 	task->fault_instruction = thread->fault.token;
-	task_died(rm, task, RM_REASON_FAULT, (uint32_t)fault);
+	uint32_t status = (uint32_t)fault;
+	if (page)
+		status |= (uint32_t)what << 8 | (uint32_t)thread->fault.access << 16;
+	task_died(rm, task, RM_REASON_FAULT, status);
 }
 
 enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label,
