@@ -8,32 +8,69 @@
  */
 #include "cspace.h"
 
-enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
-                            unsigned *bits_left)
+/*
+ * The short way through any number of levels: what is left of the cptr stands at the top of path.
+ * Null: the look-up fails, and cspace_resolve says why. *bits: in, of the cptr; out, those left.
+ */
+struct slot *cspace_path(struct cap root, word_t cptr, unsigned *bits)
 {
-	if (unlikely(cap_type(root) != CAP_CNODE))
-		return lookup_invalid_root();
+	enum { PLAIN_CNODE = CAP_CNODE << (CAP_TYPE_SHIFT - CAP_AUX_SHIFT) }; /* without a guard */
+	unsigned left = *bits;
+	word_t path = cptr << (64 - left);
+	while (cap_type(root) == CAP_CNODE) {
+		unsigned radix = cap_cnode_radix(root), guard_bits = cap_cnode_guard_bits(root);
+		if (unlikely(radix + guard_bits > left))
+			return NULL;
+		if (guard_bits) {
+			if (unlikely(path >> (64 - guard_bits) != root.w1))
+				return NULL;
+			path <<= guard_bits;
+		}
+		left -= radix + guard_bits;
+		struct slot *slot = cap_cnode_slots(root) + (path >> (64 - radix));
+		while (left && slot->cap.w0 >> CAP_AUX_SHIFT == PLAIN_CNODE) {
+			path <<= radix;
+			radix = cap_cnode_radix(slot->cap);
+			if (unlikely(radix > left))
+				return NULL;
+			slot = cap_cnode_slots(slot->cap) + (path >> (64 - radix));
+			left -= radix;
+		}
+		if (likely(left == 0 || cap_type(slot->cap) != CAP_CNODE)) {
+			*bits = left;
+			return slot;
+		}
+		path <<= radix;
+		root = slot->cap; /* one with a guard */
+	}
+	return NULL;
+}
 
-	for (;;) {
+/* Why a look-up fails. */
+static enum outcome cspace_failure(struct cap root, word_t cptr, unsigned bits)
+{
+	while (cap_type(root) == CAP_CNODE) {
 		unsigned radix = cap_cnode_radix(root);
 		unsigned guard_bits = cap_cnode_guard_bits(root);
 		if (guard_bits) {
 			word_t guard = cptr >> ((bits - guard_bits) & 63) & MASK(guard_bits);
-			if (unlikely(guard_bits > bits || guard != root.w1))
+			if (guard_bits > bits || guard != root.w1)
 				return lookup_guard_mismatch(bits, root.w1, guard_bits);
 		}
-		if (unlikely(radix + guard_bits > bits))
+		if (radix + guard_bits > bits)
 			return lookup_depth_mismatch(bits, radix + guard_bits);
 		bits -= radix + guard_bits;
-		*slot = cap_cnode_slots(root) + (cptr >> bits & MASK(radix));
-		if (likely(bits == 0))
-			break;
-		root = (*slot)->cap;
-		if (cap_type(root) != CAP_CNODE)
-			break;
+		root = cap_cnode_slots(root)[cptr >> bits & MASK(radix)].cap;
 	}
+	return lookup_invalid_root();
+}
+
+enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
+                            unsigned *bits_left)
+{
 	*bits_left = bits;
-	return DONE;
+	*slot = cspace_path(root, cptr, bits_left);
+	return likely(*slot) ? DONE : cspace_failure(root, cptr, bits);
 }
 
 enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t depth,

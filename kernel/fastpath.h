@@ -17,11 +17,14 @@
 #include "switch.h"
 #include "time.h"
 
-/* The capability at `cptr`; false if it is not found the short way. */
+/* The capability at `cptr`; false if there is none. */
 static always_inline bool lookup(const struct tcb *thread, word_t cptr, struct cap *cap)
 {
 	struct slot *slot;
-	if (unlikely(!cspace_whole(thread->slots[TCB_CSPACE].cap, cptr, &slot)))
+	struct cap root = thread->slots[TCB_CSPACE].cap;
+	unsigned bits = ABI_WORD_BITS;
+	if (unlikely(!cspace_whole(root, cptr, &slot) &&
+	             !(slot = cspace_path(root, cptr, &bits))))
 		return false;
 	*cap = slot->cap;
 	return true;

@@ -167,7 +167,8 @@ static void bank_free(struct rm *rm, struct bank *bank)
 bool bank_reap(struct rm *rm, struct bank *bank)
 {
 	if (!list_is_empty(&bank->children)) {
-		struct bank *child = container_of(list_first(&bank->children), struct bank, sibling);
+		struct bank *child =
+		        container_of(list_first(&bank->children), struct bank, sibling);
 		if (child->session) {
 			session_sever(rm, child->session, RM_REASON_BANK);
 			list_remove(&child->sibling);
@@ -231,10 +232,11 @@ static uint64_t pages_of(uint64_t bytes)
 	return bytes / PAGE;
 }
 
-err_t on_bank_create(void *server, struct proto_request *request, const struct rm_bank_create_in *in)
+err_t on_bank_create(void *server, struct proto_request *request,
+                     const struct rm_bank_create_in *in)
 {
 	struct rm *rm = server;
-	struct bank *parent = (struct bank *)object_find(rm, request->badge), *bank;
+	struct bank *parent = (struct bank *)rm->target, *bank;
 	bool privileged = request->privileged && in->privileged;
 	if (in->privileged && !request->privileged)
 		return E_PERM;
@@ -253,7 +255,8 @@ err_t on_bank_create(void *server, struct proto_request *request, const struct r
 err_t on_bank_destroy(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	(void)request;
+	struct bank *bank = (struct bank *)rm->target;
 	if (bank->session || bank == rm->init->object.bank)
 		return E_BUSY;
 	/* The parent pays for the wait: the bank is on its way out. */
@@ -268,7 +271,7 @@ err_t on_bank_transfer(void *server, struct proto_request *request,
                        const struct rm_bank_transfer_in *in)
 {
 	struct rm *rm = server;
-	struct bank *from = (struct bank *)object_find(rm, request->badge);
+	struct bank *from = (struct bank *)rm->target;
 	struct bank *to = (struct bank *)object_find(rm, request->cap_badges[0]);
 	uint64_t limit = pages_of(in->limit), guarantee = pages_of(in->guarantee);
 	uint64_t pin_limit = pages_of(in->pin_limit);
@@ -287,7 +290,8 @@ err_t on_bank_transfer(void *server, struct proto_request *request,
 err_t on_bank_query(void *server, struct proto_request *request, struct rm_bank_query_out *out)
 {
 	struct rm *rm = server;
-	const struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	(void)request;
+	const struct bank *bank = (struct bank *)rm->target;
 	out->status = (struct rm_bank_status){
 		.guarantee = bank->guarantee * PAGE,
 		.limit = bank->limit * PAGE,

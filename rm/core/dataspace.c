@@ -532,9 +532,9 @@ err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspac
 
 /* -- requests ------------------------------------------------------------------------------------------- */
 
-static struct dataspace *target(struct rm *rm, const struct proto_request *request)
+static struct dataspace *target(struct rm *rm)
 {
-	return (struct dataspace *)object_find(rm, request->badge);
+	return (struct dataspace *)rm->target;
 }
 
 static uint8_t rights_of(uint64_t badge)
@@ -577,7 +577,7 @@ err_t on_dataspace_create(void *server, struct proto_request *request,
                           const struct rm_dataspace_create_in *in)
 {
 	struct rm *rm = server;
-	struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	struct bank *bank = (struct bank *)rm->target;
 	struct dataspace *ds;
 	bool contiguous = in->flags & RM_DATASPACE_FLAGS_CONTIGUOUS;
 	bool pinned = in->flags & RM_DATASPACE_FLAGS_PINNED;
@@ -608,7 +608,7 @@ err_t on_dataspace_clone(void *server, struct proto_request *request,
                          const struct rm_dataspace_clone_in *in)
 {
 	struct rm *rm = server;
-	struct dataspace *source = target(rm, request), *ds;
+	struct dataspace *source = target(rm), *ds;
 	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
 	if (!(rights_of(request->badge) & RM_RIGHT_READ))
 		return E_PERM;
@@ -631,14 +631,13 @@ err_t on_dataspace_resize(void *server, struct proto_request *request,
                           const struct rm_dataspace_resize_in *in)
 {
 	struct rm *rm = server;
-	struct dataspace *ds = target(rm, request);
+	struct dataspace *ds = target(rm);
 	if (!(rights_of(request->badge) & RM_RIGHT_WRITE))
 		return E_PERM;
 	if (ds->work != WORK_NONE || ds->copy || ds->flags || ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_BUSY;
 	if (in->size < ds->size) {
-		err_t err = wait_for(rm, ds->object.bank, &ds->working,
-		                     RM_METHOD_DATASPACE_RESIZE);
+		err_t err = wait_for(rm, ds->object.bank, &ds->working, RM_METHOD_DATASPACE_RESIZE);
 		if (err != E_OK)
 			return err;
 		work_begin(rm, ds, WORK_TRIM);
@@ -651,11 +650,10 @@ err_t on_dataspace_resize(void *server, struct proto_request *request,
 err_t on_dataspace_destroy(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct dataspace *ds = target(rm, request);
+	struct dataspace *ds = target(rm);
 	if (rights_of(request->badge) != FACET_RIGHTS)
 		return E_PERM;
-	err_t err = wait_for(rm, ds->object.bank, &ds->object.waiters,
-	                     RM_METHOD_DATASPACE_DESTROY);
+	err_t err = wait_for(rm, ds->object.bank, &ds->object.waiters, RM_METHOD_DATASPACE_DESTROY);
 	if (err != E_OK)
 		return err;
 	object_kill(rm, &ds->object);
@@ -666,7 +664,7 @@ err_t on_dataspace_query(void *server, struct proto_request *request,
                          struct rm_dataspace_query_out *out)
 {
 	struct rm *rm = server;
-	const struct dataspace *ds = target(rm, request);
+	const struct dataspace *ds = target(rm);
 	out->status = (struct rm_dataspace_status){
 		.size = ds->size,
 		.resident = ds->resident,
@@ -683,8 +681,7 @@ err_t on_dataspace_restrict(void *server, struct proto_request *request,
                             const struct rm_dataspace_restrict_in *in)
 {
 	struct rm *rm = server;
-	return object_cap(rm, request, &target(rm, request)->object,
-	                  in->rights & rights_of(request->badge));
+	return object_cap(rm, request, &target(rm)->object, in->rights & rights_of(request->badge));
 }
 
 err_t on_dataspace_physical(void *server, struct proto_request *request,
@@ -692,7 +689,8 @@ err_t on_dataspace_physical(void *server, struct proto_request *request,
                             struct rm_dataspace_physical_out *out)
 {
 	struct rm *rm = server;
-	const struct dataspace *ds = target(rm, request);
+	(void)request;
+	const struct dataspace *ds = target(rm);
 	if (!(ds->flags & RM_DATASPACE_FLAGS_PINNED) || !range_ok(in->first, in->count, ds->size))
 		return E_RANGE;
 	for (unsigned int i = 0; i < in->count; i++)

@@ -74,8 +74,8 @@ static unsigned int watch_words(struct rm *rm, struct event *event, uint64_t *wo
 	if (watch->of_name)
 		return BODY(name_up, .cookie = watch->cookie);
 	unsigned int length = BODY(task_died, .cookie = watch->cookie, .at = watch->fault_address,
-	                           .instruction = watch->fault_instruction,
-	                           .status = watch->status, .reason = watch->reason);
+	                           .instruction = watch->fault_instruction, .status = watch->status,
+	                           .reason = watch->reason);
 	watch_drop(rm, watch);
 	return length;
 }
@@ -92,7 +92,8 @@ static unsigned int read_words(struct rm *rm, struct event *event, uint64_t *wor
 			continue;
 		if (count == 0)
 			first = fault->page;
-		if (fault->page != first + count && (count == 0 || fault->page != first + count - 1))
+		if (fault->page != first + count &&
+		    (count == 0 || fault->page != first + count - 1))
 			break;
 		count += fault->page == first + count;
 		fault->told = true;
@@ -134,15 +135,16 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 
 /* ---- requests ---------------------------------------------------------------------------------------- */
 
-static struct task *target(struct rm *rm, const struct proto_request *request)
+static struct task *target(struct rm *rm)
 {
-	return (struct task *)object_find(rm, request->badge);
+	return (struct task *)rm->target;
 }
 
 err_t on_event_next(void *server, struct proto_request *request, struct rm_event_next_out *out)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	out->record_count = 0;
 	struct list *link;
 	while ((link = list_first(&task->events)) != NULL) {
@@ -211,7 +213,7 @@ err_t on_event_notification(void *server, struct proto_request *request,
                             const struct rm_event_notification_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	err_t err = notification_with(rm, task, in->badge, NULL);
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
@@ -221,7 +223,7 @@ err_t on_event_notification(void *server, struct proto_request *request,
 err_t on_event_bind(void *server, struct proto_request *request, const struct rm_event_bind_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	const struct thread *thread = (struct thread *)object_find(rm, request->cap_badges[0]);
 	if (thread->task != task)
 		return E_PERM;
@@ -280,7 +282,7 @@ static struct watch *watch_find(const struct task *watcher, const struct list *w
 err_t on_task_watch(void *server, struct proto_request *request, const struct rm_task_watch_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	if (watcher->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
@@ -298,7 +300,7 @@ err_t on_task_unwatch(void *server, struct proto_request *request,
                       const struct rm_task_unwatch_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct watch *watch = watch_find(watcher, &task->watchers, in->cookie);
 	if (!watch)

@@ -87,7 +87,8 @@ static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, u
 /* Whether a page may be made where none is. */
 static bool may_fill(const struct dataspace *ds, uint64_t index)
 {
-	const struct dataspace *source = ds->backing && index < ds->backing->size ? ds->backing : ds;
+	const struct dataspace *source =
+	        ds->backing && index < ds->backing->size ? ds->backing : ds;
 	return !ds->lost && !source->lost && source->kind != RM_DATASPACE_KIND_PAGED &&
 	       source->kind != RM_DATASPACE_KIND_DEVICE;
 }
@@ -107,8 +108,7 @@ static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, boo
 		shared = false;
 	}
 	return page && map_page(rm, r->vspace, address, page->frame,
-	                        r->rights & RM_RIGHT_WRITE && !shared,
-	                        attributes_of(r)) == E_OK;
+	                        r->rights & RM_RIGHT_WRITE && !shared, attributes_of(r)) == E_OK;
 }
 
 /* The pages of the same leaf around address, which was mapped just now. filled: for the first time. */
@@ -235,7 +235,8 @@ err_t on_vspace_fault(void *server, struct proto_request *request,
                       const struct rm_vspace_fault_in *in, struct rm_vspace_fault_out *out)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = (struct vspace *)object_find(rm, request->badge);
+	(void)request;
+	struct vspace *vspace = (struct vspace *)rm->target;
 	struct fault *fault = record_get(vspace->object.bank, SLAB_RECORD);
 	_Static_assert(sizeof(*fault) <= RECORD_BYTES);
 	if (!fault || !vspace->handler) {
@@ -243,10 +244,9 @@ err_t on_vspace_fault(void *server, struct proto_request *request,
 			record_put(vspace->object.bank, SLAB_RECORD, fault);
 		return E_NOMEM;
 	}
-	*fault = (struct fault){ .vspace = vspace,
-		                 .address = in->at,
-		                 .token = in->token,
-		                 .access = in->access };
+	*fault = (struct fault){
+		.vspace = vspace, .address = in->at, .token = in->token, .access = in->access
+	};
 	list_init(&fault->link);
 	list_init(&fault->event.link);
 	fault->event.number = RM_EVENT_FAULT_DONE;

@@ -10,8 +10,10 @@
  * can also become a frame where it is, when no other memory is left: its object slot then holds the
  * frame's capability.
  *
- * Each chunk comes with the slots for its pages' capabilities and a page of struct frame; both are
- * overhead, charged to the root bank. For rm's CSpace: slot page n is the CNode for the slots n *
+ * Each chunk comes with the slots for its pages' capabilities and a page of struct frame, and, once
+ * rm looks into one of its pages, slots for the copies with which those are mapped in rm's window;
+ * all are overhead, charged to the root bank. (The original is left to whoever maps the page first:
+ * most pages are mapped once, and a copy costs as much as a mapping.) For rm's CSpace: slot page n is the CNode for the slots n *
  * 128 on, hanging in a directory for 128 of them.
  *
  * Opening a chunk needs kernel pages and a record page itself; so some are kept in reserve: a
@@ -121,6 +123,12 @@ void *frame_window(struct rm *rm, frame_t f)
 {
 	struct frame *frame = frame_at(rm, f);
 	if (!frame->in_window) {
+		struct chunk *chunk = chunk_of(rm, f);
+		frame_t slots;
+		if (!chunk->window_page &&
+		    slots_make(rm, rm->root, &slots, &chunk->window_page) != E_OK)
+			return NULL;
+		slot_t slot = (slot_t)chunk->window_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
 		uint32_t table = f / LARGE_PAGES;
 		if (!bitmap_get(rm->window_tables, table)) {
 			frame_t t = object_get(rm, rm->root, OBJ_X86_PAGE_TABLE, 0);
@@ -132,8 +140,12 @@ void *frame_window(struct rm *rm, frame_t f)
 			}
 			bitmap_put(rm->window_tables, table, true);
 		}
-		if (KERNEL(rm, window_map, frame_slot(rm, f), f) != E_OK)
+		if (KERNEL(rm, copy, slot, frame_slot(rm, f), RIGHTS_ALL) != E_OK)
 			return NULL;
+		if (KERNEL(rm, window_map, slot, f) != E_OK) {
+			rm->ops->remove(rm->kernel, slot);
+			return NULL;
+		}
 		frame->in_window = true;
 	}
 	return rm->window + (uint64_t)f * PAGE;
@@ -178,7 +190,7 @@ static bool bulk_cut(struct rm *rm)
 			continue;
 		}
 		slot_t slot = bulk->used == 0 && left == 1ull << bits ? bulk->untyped
-		                                                       : slot_get(rm, rm->root);
+		                                                      : slot_get(rm, rm->root);
 		if (!slot)
 			return false;
 		if (slot != bulk->untyped &&
@@ -202,8 +214,8 @@ static bool large_split(struct rm *rm, uint32_t c)
 	for (unsigned int i = 0; i < PARTS; i++) {
 		slots[i] = slot_get(rm, rm->root);
 		bool good = slots[i] != 0;
-		if (good && KERNEL(rm, retype, large->untyped, OBJ_UNTYPED,
-		                   CHUNK_BITS + PAGE_BITS, slots[i], 1) != E_OK) {
+		if (good && KERNEL(rm, retype, large->untyped, OBJ_UNTYPED, CHUNK_BITS + PAGE_BITS,
+		                   slots[i], 1) != E_OK) {
 			slot_put(rm, rm->root, slots[i]);
 			good = false;
 		}
@@ -278,6 +290,9 @@ static void chunk_close(struct rm *rm, uint32_t c)
 	if (chunk->kind == CHUNK_KERNEL)
 		slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->object_page),
 		             chunk->object_page);
+	if (chunk->window_page)
+		slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->window_page),
+		             chunk->window_page);
 	struct frame *frames = chunk->frames;
 	*chunk = (struct chunk){ .untyped = chunk->untyped,
 		                 .base = chunk->base,
@@ -337,10 +352,10 @@ static bool chunk_open(struct rm *rm, uint8_t kind)
 	frame_t slots = 0, objects = 0;
 	uint32_t slot_page = 0, object_page = 0;
 	struct frame *frames = NULL;
-	bool good = c && slots_make(rm, root, &slots, &slot_page) == E_OK &&
-	            (kind != CHUNK_KERNEL ||
-	             slots_make(rm, root, &objects, &object_page) == E_OK) &&
-	            (frames = root->pages.get(root->pages.ctx)) != NULL;
+	bool good =
+	        c && slots_make(rm, root, &slots, &slot_page) == E_OK &&
+	        (kind != CHUNK_KERNEL || slots_make(rm, root, &objects, &object_page) == E_OK) &&
+	        (frames = root->pages.get(root->pages.ctx)) != NULL;
 	good = good && KERNEL(rm, retype, chunk->untyped,
 	                      kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, PAGE_BITS,
 	                      (slot_t)slot_page << SLOT_PAGE_BITS, 1u << chunk->pages_bits) == E_OK;
@@ -406,7 +421,7 @@ frame_t kernel_get(struct rm *rm, struct bank *bank)
 /* Whatever was made of it is gone. */
 void kernel_put(struct rm *rm, struct bank *bank, frame_t f)
 {
-	rm->ops->revoke(rm->kernel, page_slot(rm, f));
+	rm->ops->revoke(rm->kernel, page_slot(rm, f)); /* its copy in the window, too */
 	*frame_at(rm, f) = (struct frame){ 0 };
 	chunk_give(rm, f, FRAME_KERNEL_FREE);
 	bank_release(rm, bank, 1);
@@ -564,15 +579,18 @@ err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
 	return E_OK;
 }
 
-/* Has more frames cleared in advance, up to what is wanted. False: there are enough. */
+/*
+ * Has more frames cleared in advance, up to CLEARED_WANTED. Fresh memory first, which the kernel
+ * clears in one go. False: there are enough.
+ */
 bool memory_refill(struct rm *rm)
 {
-	if (rm->cleared.count >= rm->cleared_wanted)
+	if (rm->cleared.count >= CLEARED_WANTED)
 		return false;
+	if (chunk_open(rm, CHUNK_FRAMES))
+		return true;
 	frame_t f = rm->dirty.first;
-	if (!f)
-		return chunk_open(rm, CHUNK_FRAMES);
-	if (!frame_clear(rm, f))
+	if (!f || !frame_clear(rm, f))
 		return false;
 	frames_remove(rm, &rm->dirty, f);
 	frame_at(rm, f)->use = FRAME_CLEARED;
@@ -584,8 +602,10 @@ bool memory_refill(struct rm *rm)
 
 static err_t directory_make(struct rm *rm, uint32_t slot_page)
 {
-	uint32_t directory = slot_page / DIRECTORY, bit = directory - rm->slot_page_first / DIRECTORY;
-	if (bitmap_get(rm->directories, bit))
+	uint32_t directory = slot_page / DIRECTORY,
+	         bit = directory - rm->slot_page_first / DIRECTORY;
+	if (slot_page - rm->slot_page_first < rm->slot_page_flat ||
+	    bitmap_get(rm->directories, bit))
 		return E_OK;
 	frame_t f = kernel_get(rm, rm->root);
 	if (!f)
@@ -598,20 +618,26 @@ static err_t directory_make(struct rm *rm, uint32_t slot_page)
 	return err;
 }
 
-/* A slot page, all empty; *f is the page that it is made of. */
+/*
+ * A slot page, all empty; *f is the page that it is made of. Its number is chosen last: making room
+ * for it may take slot pages itself.
+ */
 err_t slots_make(struct rm *rm, struct bank *bank, frame_t *f, uint32_t *slot_page)
 {
-	uint64_t n = bitset_next(&rm->slot_pages, 0);
-	if (n == rm->slot_pages.bits)
-		return E_LIMIT;
-	n += rm->slot_page_first;
-	err_t err = directory_make(rm, (uint32_t)n);
-	if (err != E_OK)
-		return err;
 	*f = kernel_get(rm, bank);
 	if (!*f)
 		return E_NOMEM;
-	err = KERNEL(rm, slots_add, page_slot(rm, *f), (uint32_t)n);
+	uint64_t n;
+	err_t err;
+	do {
+		n = bitset_next(&rm->slot_pages, 0);
+		err = n < rm->slot_pages.bits
+		              ? directory_make(rm, (uint32_t)(n + rm->slot_page_first))
+		              : E_LIMIT;
+	} while (err == E_OK && !bitset_has(&rm->slot_pages, n));
+	n += rm->slot_page_first;
+	if (err == E_OK)
+		err = KERNEL(rm, slots_add, page_slot(rm, *f), (uint32_t)n);
 	if (err != E_OK) {
 		kernel_put(rm, bank, *f);
 		*f = 0;
@@ -869,6 +895,7 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	at += round_page(bitmap_words(slots / DIRECTORY + 1) * 8);
 	rm->window_tables = (uint64_t *)at;
 	rm->slot_page_first = boot->slot_pages_first;
+	rm->slot_page_flat = boot->slot_pages_flat;
 	for (uint32_t i = 0; i < slots; i++)
 		bitset_add(&rm->slot_pages, i);
 	rm->bulks_count = boot->bulks_count;
@@ -879,10 +906,13 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	boot_chunk(rm, boot);
 
 	uint32_t n = boot->slot_pages_first;
-	err_t err = KERNEL(rm, slots_directory, boot->boot_pages[0], n / DIRECTORY);
-	if (err != E_OK)
-		return err;
-	bitmap_put(rm->directories, 0, true);
+	err_t err = E_OK;
+	if (rm->slot_page_flat == 0) {
+		err = KERNEL(rm, slots_directory, boot->boot_pages[0], n / DIRECTORY);
+		if (err != E_OK)
+			return err;
+		bitmap_put(rm->directories, 0, true);
+	}
 	err = boot_slots(rm, boot, 1, n);
 	if (err != E_OK)
 		return err;

@@ -92,7 +92,7 @@ static bool job_step(struct rm *rm, struct object *object)
 bool rm_has_work(const struct rm *rm)
 {
 	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) ||
-	       rm->cleared.count < rm->cleared_wanted;
+	       rm->cleared.count < CLEARED_LOW;
 }
 
 bool rm_step(struct rm *rm)

@@ -6,9 +6,9 @@
 #include "internal.h"
 #include <lib/range.h>
 
-static struct dataspace *target(struct rm *rm, const struct proto_request *request)
+static struct dataspace *target(struct rm *rm)
 {
-	return (struct dataspace *)object_find(rm, request->badge);
+	return (struct dataspace *)rm->target;
 }
 
 /* Those who wait for pages of a range are told that they are lost. */
@@ -52,7 +52,7 @@ err_t on_pager_create(void *server, struct proto_request *request,
                       const struct rm_pager_create_in *in)
 {
 	struct rm *rm = server;
-	struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	struct bank *bank = (struct bank *)rm->target;
 	struct task *pager = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct dataspace *ds;
 	if (pager->state == RM_TASK_STATE_DEAD)
@@ -73,21 +73,22 @@ err_t on_pager_create(void *server, struct proto_request *request,
 err_t on_pager_open(void *server, struct proto_request *request, const struct rm_pager_open_in *in)
 {
 	struct rm *rm = server;
-	return object_cap(rm, request, &target(rm, request)->object, in->rights);
+	return object_cap(rm, request, &target(rm)->object, in->rights);
 }
 
 err_t on_pager_supply(void *server, struct proto_request *request,
                       const struct rm_pager_supply_in *in)
 {
 	struct rm *rm = server;
-	struct dataspace *ds = target(rm, request);
+	struct dataspace *ds = target(rm);
 	struct dataspace *source = (struct dataspace *)object_find(rm, request->cap_badges[0]);
 	uint8_t rights = request->cap_badges[0] >> FACET_SHIFT & FACET_RIGHTS;
 	if (ds->lost)
 		return E_GONE;
 	if (rights != FACET_RIGHTS || source == ds)
 		return E_PERM;
-	if (!range_ok(in->first, in->count, ds->size) || !range_ok(in->from, in->count, source->size))
+	if (!range_ok(in->first, in->count, ds->size) ||
+	    !range_ok(in->from, in->count, source->size))
 		return E_RANGE;
 	if (in->count > STEP_PAGES)
 		return E_LIMIT;
@@ -116,7 +117,8 @@ err_t on_pager_supply(void *server, struct proto_request *request,
 err_t on_pager_fail(void *server, struct proto_request *request, const struct rm_pager_fail_in *in)
 {
 	struct rm *rm = server;
-	struct dataspace *ds = target(rm, request);
+	(void)request;
+	struct dataspace *ds = target(rm);
 	if (ds->lost)
 		return E_GONE;
 	if (!range_ok(in->first, in->count, ds->size))
@@ -129,7 +131,8 @@ err_t on_pager_fail(void *server, struct proto_request *request, const struct rm
 err_t on_pager_detach(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct dataspace *ds = target(rm, request);
+	(void)request;
+	struct dataspace *ds = target(rm);
 	if (ds->lost)
 		return E_GONE;
 	struct task *pager = ds->pager;

@@ -15,9 +15,8 @@ static const struct rm_ops handlers = {
 };
 
 /* What a capability with this badge is; 0: of no object that lives. */
-static uint8_t kind_of(const struct rm *rm, uint64_t badge)
+static uint8_t kind_of(const struct object *object, uint64_t badge)
 {
-	const struct object *object = object_find(rm, badge);
 	unsigned int facet = badge >> FACET_SHIFT;
 	if (!object)
 		return 0;
@@ -32,7 +31,8 @@ bool rm_request(struct rm *rm, struct proto_request *request)
 	scratch_clear(rm);
 	request->state = PROTO_NEW;
 	request->sealed = rm->sealed;
-	request->target_kind = kind_of(rm, request->badge);
+	rm->target = object_find(rm, request->badge);
+	request->target_kind = kind_of(rm->target, request->badge);
 	request->privileged = request->target_kind == KIND_SYSTEM ||
 	                      (request->target_kind != KIND_DATASPACE &&
 	                       request->badge >> FACET_SHIFT & FACET_PRIVILEGE);
@@ -43,9 +43,10 @@ bool rm_request(struct rm *rm, struct proto_request *request)
 		request->cap_out = 0;
 		return true;
 	}
-	for (unsigned int i = 0; i < PROTO_CAPS_MAX; i++)
+	for (unsigned int i = 0; i < request->caps; i++)
 		request->cap_kinds[i] = request->unwrapped >> i & 1
-		                                ? kind_of(rm, request->cap_badges[i])
+		                                ? kind_of(object_find(rm, request->cap_badges[i]),
+		                                          request->cap_badges[i])
 		                                : 0;
 	return proto_dispatch(&rm_interface, &handlers, rm, request);
 }
@@ -62,8 +63,7 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 
 /* -- the machine ------------------------------------------------------------------------------------ */
 
-err_t on_memory_query(void *server, struct proto_request *request,
-                      struct rm_memory_query_out *out)
+err_t on_memory_query(void *server, struct proto_request *request, struct rm_memory_query_out *out)
 {
 	const struct rm *rm = server;
 	(void)request;
@@ -101,8 +101,9 @@ static err_t issued(struct rm *rm, struct proto_request *request, slot_t slot, e
 {
 	if (err != ERR_NONE) {
 		slot_put(rm, rm->system->bank, slot);
-		return err == ERR_REVOKE_FIRST ? E_BUSY : err == ERR_INVALID_ARGUMENT ? E_INVAL
-		                                                                      : E_LIMIT;
+		return err == ERR_REVOKE_FIRST       ? E_BUSY
+		       : err == ERR_INVALID_ARGUMENT ? E_INVAL
+		                                     : E_LIMIT;
 	}
 	request->cap_out = slot;
 	return E_OK;
@@ -151,8 +152,7 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	*rm = (struct rm){ .ops = boot->ops,
 		           .kernel = boot->kernel,
 		           .window = boot->window,
-		           .endpoint = boot->endpoint,
-		           .cleared_wanted = CHUNK_PAGES / 2 };
+		           .endpoint = boot->endpoint };
 	list_init(&rm->jobs);
 	list_init(&rm->retry);
 	deadlines_init(&rm->session_deadlines);

@@ -93,9 +93,9 @@ void name_drop_server(struct rm *rm, struct name *name)
 	name_settle(rm, name);
 }
 
-static struct task *target(struct rm *rm, const struct proto_request *request)
+static struct task *target(struct rm *rm)
 {
-	return (struct task *)object_find(rm, request->badge);
+	return (struct task *)rm->target;
 }
 
 err_t on_name_grant(void *server, struct proto_request *request, const struct rm_name_grant_in *in)
@@ -138,15 +138,15 @@ err_t on_name_register(void *server, struct proto_request *request,
                        const struct rm_name_register_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	struct notification *endpoint;
 	if (task->state == RM_TASK_STATE_DEAD || !name)
 		return E_NOENT;
 	if (name->server)
 		return E_EXIST;
-	err_t err = notification_new(rm, task->object.bank, OBJ_ENDPOINT, &task->endpoints,
-	                             &endpoint);
+	err_t err =
+	        notification_new(rm, task->object.bank, OBJ_ENDPOINT, &task->endpoints, &endpoint);
 	if (err != E_OK)
 		return err;
 	err = scratch_copy(rm, endpoint->slot, CAP_RECEIVE);
@@ -160,7 +160,8 @@ err_t on_name_register(void *server, struct proto_request *request,
 	name->version = in->version;
 	name->deadline_ms = in->deadline;
 	list_push_back(&task->names, &name->server_link);
-	for (struct list *at = list_first(&name->watches); at; at = list_after(&name->watches, at)) {
+	for (struct list *at = list_first(&name->watches); at;
+	     at = list_after(&name->watches, at)) {
 		struct watch *watch = container_of(at, struct watch, link);
 		event_send(rm, watch->watcher, &watch->event);
 	}
@@ -171,7 +172,8 @@ err_t on_name_unregister(void *server, struct proto_request *request,
                          const struct rm_name_unregister_in *in)
 {
 	struct rm *rm = server;
-	const struct task *task = target(rm, request);
+	(void)request;
+	const struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	if (!name || name->server != task)
 		return E_NOENT;
@@ -183,9 +185,9 @@ err_t on_name_query(void *server, struct proto_request *request, const struct rm
                     struct rm_name_query_out *out)
 {
 	struct rm *rm = server;
-	const struct name *name =
-	        name_for(rm, target(rm, request), in->name, in->name_count,
-	                 RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
+	(void)request;
+	const struct name *name = name_for(rm, target(rm), in->name, in->name_count,
+	                                   RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (!name)
 		return E_NOENT;
 	out->state = name->server ? RM_NAME_STATE_UP : RM_NAME_STATE_ABSENT;
@@ -196,7 +198,8 @@ err_t on_name_query(void *server, struct proto_request *request, const struct rm
 err_t on_name_watch(void *server, struct proto_request *request, const struct rm_name_watch_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count,
 	                             RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (task->state == RM_TASK_STATE_DEAD || !name)
@@ -277,7 +280,8 @@ bool session_step(struct rm *rm, struct session *s)
 	if (s->object.dying) {
 		while (!list_is_empty(&s->notifications))
 			object_kill(rm, &container_of(list_first(&s->notifications),
-			                              struct notification, link)->object);
+			                              struct notification, link)
+			                         ->object);
 		object_free(rm, &s->object);
 		return true;
 	}
@@ -341,8 +345,8 @@ void session_sever(struct rm *rm, struct session *s, enum rm_reason reason)
 /* The task, one of the two sides, is dead. Called again until its list is empty. */
 void session_leave(struct rm *rm, struct session *s, const struct task *task)
 {
-	session_sever(rm, s, task->reason == RM_REASON_DEADLINE ? RM_REASON_DEADLINE
-	                                                        : RM_REASON_PEER);
+	session_sever(rm, s,
+	              task->reason == RM_REASON_DEADLINE ? RM_REASON_DEADLINE : RM_REASON_PEER);
 	if (!list_is_empty(&s->roots)) {
 		(void)session_step(rm, s);
 		return;
@@ -383,11 +387,10 @@ static struct session *session_of(struct rm *rm, const struct task *task, uint64
 }
 
 err_t on_session_connect(void *server, struct proto_request *request,
-                         const struct rm_session_connect_in *in,
-                         struct rm_session_connect_out *out)
+                         const struct rm_session_connect_in *in, struct rm_session_connect_out *out)
 {
 	struct rm *rm = server;
-	struct task *client = target(rm, request);
+	struct task *client = target(rm);
 	struct bank *payer = (struct bank *)object_find(rm, request->cap_badges[0]), *bank;
 	struct name *name = name_for(rm, client, in->name, in->name_count, RM_NAME_RIGHT_CONNECT);
 	struct session *s;
@@ -407,7 +410,7 @@ err_t on_session_connect(void *server, struct proto_request *request,
 		object_kill(rm, &bank->object);
 		return err;
 	}
-	struct list *const lists[] = { &s->roots,       &s->notifications, &s->connecting,
+	struct list *const lists[] = { &s->roots,    &s->notifications, &s->connecting,
 		                       &s->severing, &s->client_link,   &s->server_link };
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
@@ -443,7 +446,8 @@ err_t on_session_accept(void *server, struct proto_request *request,
                         const struct rm_session_accept_in *in)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	(void)request;
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING || !s->server_knows)
 		return E_GONE;
 	s->state = RM_SESSION_STATE_OPEN;
@@ -456,11 +460,12 @@ err_t on_session_refuse(void *server, struct proto_request *request,
                         const struct rm_session_refuse_in *in)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	(void)request;
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
-	connect_answer(rm, s, in->reason == E_OK || in->reason == E_PENDING ? E_PERM
-	                                                                    : (err_t)in->reason);
+	connect_answer(rm, s,
+	               in->reason == E_OK || in->reason == E_PENDING ? E_PERM : (err_t)in->reason);
 	s->server_knows = false;
 	session_sever(rm, s, RM_REASON_CLOSED);
 	return E_OK;
@@ -470,7 +475,7 @@ err_t on_session_bank(void *server, struct proto_request *request,
                       const struct rm_session_bank_in *in)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	return object_cap(rm, request, &s->object.bank->object, 0);
@@ -480,7 +485,8 @@ err_t on_session_sever(void *server, struct proto_request *request,
                        const struct rm_session_sever_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
@@ -502,7 +508,8 @@ err_t on_session_acknowledge(void *server, struct proto_request *request,
                              const struct rm_session_acknowledge_in *in)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	(void)request;
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s)
 		return E_GONE;
 	if (s->state != RM_SESSION_STATE_SEVERED)
@@ -533,13 +540,12 @@ err_t on_session_mint_endpoint(void *server, struct proto_request *request,
                                struct rm_session_mint_endpoint_out *out)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
-	err_t err = root_new(rm, s, s->endpoint, RM_ROOT_KIND_ENDPOINT, 0, RM_RIGHT_WRITE,
-	                     &root);
+	err_t err = root_new(rm, s, s->endpoint, RM_ROOT_KIND_ENDPOINT, 0, RM_RIGHT_WRITE, &root);
 	if (err != E_OK)
 		return err;
 	out->badge = root->badge;
@@ -552,7 +558,7 @@ err_t on_notification_create(void *server, struct proto_request *request,
                              struct rm_notification_create_out *out)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	struct notification *n;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -574,7 +580,7 @@ err_t on_session_mint_notification(void *server, struct proto_request *request,
                                    struct rm_session_mint_notification_out *out)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	struct object *object = object_find(rm, in->notification.raw);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
@@ -595,7 +601,8 @@ err_t on_session_revoke_root(void *server, struct proto_request *request,
                              const struct rm_session_revoke_root_in *in)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	(void)request;
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	struct object *object = object_find(rm, in->root.raw);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -609,7 +616,8 @@ err_t on_session_roots(void *server, struct proto_request *request,
                        const struct rm_session_roots_in *in, struct rm_session_roots_out *out)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm, request), in->session.raw, true, false);
+	(void)request;
+	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	out->roots_count = 0;
 	if (!s)
 		return E_GONE;
@@ -633,7 +641,8 @@ err_t on_session_query(void *server, struct proto_request *request,
                        const struct rm_session_query_in *in, struct rm_session_query_out *out)
 {
 	struct rm *rm = server;
-	const struct session *s = session_of(rm, target(rm, request), in->session.raw, true, true);
+	(void)request;
+	const struct session *s = session_of(rm, target(rm), in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
 	const struct bank *bank = s->object.bank;

@@ -47,9 +47,7 @@ static err_t write_pages(struct rm *rm, struct dataspace *ds, uint64_t at, const
 static err_t show(struct rm *rm, struct vspace *vspace, struct dataspace *ds, uint64_t start,
                   uint64_t pages, uint64_t first, uint8_t rights)
 {
-	struct region like = { .rights = rights,
-		               .rights_max = rights,
-		               .inherit = RM_INHERIT_NONE };
+	struct region like = { .rights = rights, .rights_max = rights, .inherit = RM_INHERIT_NONE };
 	return region_new(rm, vspace, &like, ds, start, pages, first);
 }
 
@@ -165,7 +163,7 @@ err_t rm_start_init(struct rm *rm, const struct rm_init *init)
 		err = rm_adopt(rm, bank, (uint32_t)(init->archive_bytes / PAGE), &archive);
 	if (err == E_OK)
 		err = give_all(rm, task, thread, archive);
-	return err == E_OK ? thread_begin(rm, thread, elf.entry, STACK_TOP - 8,
-	                                  block.ipc_buffer + PAGE)
-	                   : err;
+	return err == E_OK
+	               ? thread_begin(rm, thread, elf.entry, STACK_TOP - 8, block.ipc_buffer + PAGE)
+	               : err;
 }

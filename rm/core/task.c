@@ -52,8 +52,8 @@ static err_t pin_buffer(struct rm *rm, struct thread *thread, uint64_t address)
 		return E_NOMEM;
 	}
 	bool shared;
-	struct page *page = dataspace_page(
-	        ds, r->first + (address - r->interval.start) / PAGE, &shared);
+	struct page *page =
+	        dataspace_page(ds, r->first + (address - r->interval.start) / PAGE, &shared);
 	if (!page_pin(ds->object.bank, page))
 		return E_LIMIT;
 	thread->buffer = page;
@@ -95,7 +95,7 @@ static err_t thread_schedule(struct rm *rm, struct thread *thread,
 }
 
 err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create_in *in,
-                        struct thread **made)
+                 struct thread **made)
 {
 	err_t err = object_new(rm, task->object.bank, KIND_THREAD, made);
 	if (err != E_OK)
@@ -199,11 +199,11 @@ static void thread_suspend(struct rm *rm, struct thread *thread)
  */
 void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t what)
 {
-	static const char *const names[] = { "no fault",       "capability fault", "unknown system call",
-		                             "exception",      "debug exception",  "timeout",
+	static const char *const names[] = { "no fault",  "capability fault", "unknown system call",
+		                             "exception", "debug exception",  "timeout",
 		                             "page fault" };
-	static const char *const results[] = { "",          "",          "",
-		                               "no region", "no right", "lost", "no memory" };
+	static const char *const results[] = { "",         "",     "",         "no region",
+		                               "no right", "lost", "no memory" };
 	struct task *task = thread->task;
 	char text[160];
 	bool page = fault == FAULT_VM;
@@ -222,8 +222,8 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	task_died(rm, task, RM_REASON_FAULT, status);
 }
 
-enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label,
-                              const uint64_t *words, unsigned int length)
+enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, const uint64_t *words,
+                              unsigned int length)
 {
 	enum { ERROR_WRITE = 2 };
 	struct object *object = object_find(rm, badge);
@@ -245,8 +245,8 @@ enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label,
 	fault->access = words[2]                 ? RM_ACCESS_EXECUTE
 	                : words[3] & ERROR_WRITE ? RM_ACCESS_WRITE
 	                                         : RM_ACCESS_READ;
-	enum rm_fault_result result = fault_resolve(rm, thread->task->vspace, fault->address,
-	                                            fault->access, fault);
+	enum rm_fault_result result =
+	        fault_resolve(rm, thread->task->vspace, fault->address, fault->access, fault);
 	if (result == RM_FAULT_RESULT_RESUME) {
 		thread->in_fault = false;
 		return RM_FAULT_RESUME;
@@ -295,20 +295,18 @@ static void cspace_unmake(struct rm *rm, struct task *task)
 	task->cnode = 0;
 }
 
-err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace,
-                      unsigned int slot_bits, const char *name, unsigned int length,
-                      struct task **made)
+err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,
+               const char *name, unsigned int length, struct task **made)
 {
 	err_t err = object_new(rm, bank, KIND_TASK, made);
 	if (err != E_OK)
 		return err;
 	struct task *task = *made;
-	struct list *const lists[] = { &task->threads, &task->client_sessions,
-		                       &task->server_sessions, &task->names,
-		                       &task->grants,  &task->watches,
-		                       &task->watchers, &task->pagers,
-		                       &task->handled, &task->replies, &task->endpoints,
-		                       &task->events };
+	struct list *const lists[] = {
+		&task->threads, &task->client_sessions, &task->server_sessions, &task->names,
+		&task->grants,  &task->watches,         &task->watchers,        &task->pagers,
+		&task->handled, &task->replies,         &task->endpoints,       &task->events
+	};
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
 	task->vspace = vspace;
@@ -330,7 +328,8 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 	task->state = RM_TASK_STATE_DEAD;
 	task->reason = (uint8_t)reason;
 	task->status = status;
-	for (struct list *at = list_first(&task->threads); at; at = list_after(&task->threads, at)) {
+	for (struct list *at = list_first(&task->threads); at;
+	     at = list_after(&task->threads, at)) {
 		struct thread *thread = container_of(at, struct thread, link);
 		fault_forget(rm, &thread->fault);
 		thread_suspend(rm, thread);
@@ -436,9 +435,9 @@ void notification_kill(struct rm *rm, struct notification *notification)
 
 /* -- requests on tasks ---------------------------------------------------------------------------------- */
 
-static struct task *target(struct rm *rm, const struct proto_request *request)
+static struct task *target(struct rm *rm)
 {
-	return (struct task *)object_find(rm, request->badge);
+	return (struct task *)rm->target;
 }
 
 static unsigned int privilege(const struct proto_request *request)
@@ -450,7 +449,7 @@ err_t on_task_create(void *server, struct proto_request *request,
                      const struct rm_task_create_in *in)
 {
 	struct rm *rm = server;
-	struct bank *bank = (struct bank *)object_find(rm, request->badge);
+	struct bank *bank = (struct bank *)rm->target;
 	struct vspace *vspace = (struct vspace *)object_find(rm, request->cap_badges[0]);
 	struct task *task;
 	err_t err = task_new(rm, bank, vspace, in->slot_bits, in->name, in->name_count, &task);
@@ -465,7 +464,7 @@ err_t on_task_create(void *server, struct proto_request *request,
 err_t on_task_give(void *server, struct proto_request *request, const struct rm_task_give_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	if (in->slot >> task->slot_bits)
 		return E_RANGE;
 	slot_t given = rm->receive;
@@ -484,7 +483,8 @@ err_t on_task_give(void *server, struct proto_request *request, const struct rm_
 err_t on_task_query(void *server, struct proto_request *request, struct rm_task_query_out *out)
 {
 	struct rm *rm = server;
-	const struct task *task = target(rm, request);
+	(void)request;
+	const struct task *task = target(rm);
 	out->status = (struct rm_task_status){
 		.used = task->object.bank->used * PAGE,
 		.threads = task->thread_count,
@@ -499,7 +499,8 @@ err_t on_task_query(void *server, struct proto_request *request, struct rm_task_
 err_t on_task_stop(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task->state = RM_TASK_STATE_STOPPED;
@@ -511,7 +512,8 @@ err_t on_task_stop(void *server, struct proto_request *request)
 err_t on_task_resume(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task->state = RM_TASK_STATE_RUNNING;
@@ -523,7 +525,8 @@ err_t on_task_resume(void *server, struct proto_request *request)
 err_t on_task_exit(void *server, struct proto_request *request, const struct rm_task_exit_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	(void)request;
+	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task_died(rm, task, RM_REASON_EXIT, in->status);
@@ -533,9 +536,9 @@ err_t on_task_exit(void *server, struct proto_request *request, const struct rm_
 err_t on_task_destroy(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
-	err_t err = wait_for(rm, task->object.bank, &task->object.waiters,
-	                     RM_METHOD_TASK_DESTROY);
+	(void)request;
+	struct task *task = target(rm);
+	err_t err = wait_for(rm, task->object.bank, &task->object.waiters, RM_METHOD_TASK_DESTROY);
 	if (err != E_OK)
 		return err;
 	object_kill(rm, &task->object);
@@ -545,7 +548,7 @@ err_t on_task_destroy(void *server, struct proto_request *request)
 err_t on_reply_create(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct notification *reply;
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
@@ -557,16 +560,16 @@ err_t on_reply_create(void *server, struct proto_request *request)
 
 /* -- requests on threads --------------------------------------------------------------------------------- */
 
-static struct thread *thread_of(struct rm *rm, const struct proto_request *request)
+static struct thread *thread_of(struct rm *rm)
 {
-	return (struct thread *)object_find(rm, request->badge);
+	return (struct thread *)rm->target;
 }
 
 err_t on_thread_create(void *server, struct proto_request *request,
                        const struct rm_thread_create_in *in)
 {
 	struct rm *rm = server;
-	struct task *task = target(rm, request);
+	struct task *task = target(rm);
 	struct thread *thread;
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
@@ -583,7 +586,8 @@ err_t on_thread_schedule(void *server, struct proto_request *request,
                          const struct rm_thread_schedule_in *in)
 {
 	struct rm *rm = server;
-	struct thread *thread = thread_of(rm, request);
+	(void)request;
+	struct thread *thread = thread_of(rm);
 	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
 	                         object_badge(rm, &thread->object, FACET_OTHER));
 	return err == E_OK ? thread_schedule(rm, thread, &in->schedule) : err;
@@ -592,7 +596,7 @@ err_t on_thread_schedule(void *server, struct proto_request *request,
 err_t on_thread_set_handler(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	const struct thread *thread = thread_of(rm, request);
+	const struct thread *thread = thread_of(rm);
 	if (request->unwrapped & 1)
 		return E_INVAL;
 	struct kernel_thread k = kernel_thread(rm, thread);
@@ -605,7 +609,8 @@ err_t on_thread_start(void *server, struct proto_request *request,
                       const struct rm_thread_start_in *in)
 {
 	struct rm *rm = server;
-	struct thread *thread = thread_of(rm, request);
+	(void)request;
+	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	return thread_begin(rm, thread, in->entry, in->stack, in->argument);
@@ -614,7 +619,8 @@ err_t on_thread_start(void *server, struct proto_request *request,
 err_t on_thread_stop(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct thread *thread = thread_of(rm, request);
+	(void)request;
+	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	thread_suspend(rm, thread);
@@ -624,7 +630,8 @@ err_t on_thread_stop(void *server, struct proto_request *request)
 err_t on_thread_resume(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct thread *thread = thread_of(rm, request);
+	(void)request;
+	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	if (thread->task->state == RM_TASK_STATE_RUNNING)
@@ -635,7 +642,8 @@ err_t on_thread_resume(void *server, struct proto_request *request)
 err_t on_thread_destroy(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	object_kill(rm, &thread_of(rm, request)->object);
+	(void)request;
+	object_kill(rm, &thread_of(rm)->object);
 	return E_OK;
 }
 
@@ -643,7 +651,8 @@ err_t on_thread_read_registers(void *server, struct proto_request *request,
                                struct rm_thread_read_registers_out *out)
 {
 	struct rm *rm = server;
-	const struct thread *thread = thread_of(rm, request);
+	(void)request;
+	const struct thread *thread = thread_of(rm);
 	struct abi_user_context context;
 	_Static_assert(sizeof(context) == sizeof(out->registers));
 	if (thread->state == THREAD_RUNNING && !thread->in_fault)
@@ -658,7 +667,8 @@ err_t on_thread_write_registers(void *server, struct proto_request *request,
                                 const struct rm_thread_write_registers_in *in)
 {
 	struct rm *rm = server;
-	struct thread *thread = thread_of(rm, request);
+	(void)request;
+	struct thread *thread = thread_of(rm);
 	struct abi_user_context context;
 	if (thread->state == THREAD_RUNNING && !thread->in_fault)
 		return E_BUSY;
@@ -669,7 +679,7 @@ err_t on_thread_write_registers(void *server, struct proto_request *request,
 err_t on_thread_object(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	err_t err = scratch_copy(rm, thread_of(rm, request)->tcb, CAP_ALL);
+	err_t err = scratch_copy(rm, thread_of(rm)->tcb, CAP_ALL);
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
 	return err;

@@ -177,11 +177,13 @@ static void check_session(struct walk *w, const struct session *s)
 {
 	must(w, !s->object.bank->session || s->object.bank->session == s,
 	     "a session's bank is its own");
-	must(w, !s->client || s->client->state != RM_TASK_STATE_DEAD ||
-	                !list_is_empty(&s->client_link),
+	must(w,
+	     !s->client || s->client->state != RM_TASK_STATE_DEAD ||
+	             !list_is_empty(&s->client_link),
 	     "a dead client's session is still to be severed");
 	for (const struct list *at = list_first(&s->roots); at; at = list_after(&s->roots, at))
-		must(w, container_of(at, struct root, link)->session == s, "a root is of its session");
+		must(w, container_of(at, struct root, link)->session == s,
+		     "a root is of its session");
 }
 
 static void check_object(struct walk *w, const struct object *object)

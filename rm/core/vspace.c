@@ -4,7 +4,9 @@
  *
  * For every 512 KiB with something mapped there is a leaf: a page of records, and a slot page whose
  * slots hold the copies of frame capabilities that are mapped there, each at the place of its page.
- * A mapping is LIVE, or STALE: the copy is there, but what it maps is hidden, because the page
+ * The first mapping of a frame is made with the original capability, without a copy: to end all
+ * mappings, that one is unmapped, and the copies are deleted.
+ * A mapping is LIVE, or STALE: the capability is there, but what it maps is hidden, because the page
  * table was taken out as a whole, or the page alone; a fault maps it again without a new copy. The
  * mappings of a frame are chained, so that all of them can be ended.
  *
@@ -50,7 +52,8 @@ static err_t tables_make(struct rm *rm, struct vspace *vspace, uint64_t address)
 			f = object_get(rm, bank_of(vspace), table_type[level], 0);
 		if (!f)
 			return E_NOMEM;
-		err_t err = value ? E_OK : radix_set(&vspace->tables, &nodes, key, (uint64_t)f << 1);
+		err_t err =
+		        value ? E_OK : radix_set(&vspace->tables, &nodes, key, (uint64_t)f << 1);
 		if (err == E_OK)
 			err = KERNEL(rm, table_map, kernel_slot(rm, f), level,
 			             kernel_slot(rm, vspace->root), address);
@@ -97,6 +100,9 @@ static void tables_unmake(struct rm *rm, struct vspace *vspace, uint64_t address
 
 static struct leaf *leaf_at(const struct vspace *vspace, uint64_t address)
 {
+	struct leaf *recent = vspace->recent;
+	if (recent && recent->base == range_align_down(address, 1ull << LEAF_BITS))
+		return recent;
 	return (struct leaf *)radix_get(&vspace->leaves, address >> LEAF_BITS);
 }
 
@@ -105,9 +111,11 @@ static struct leaf *leaf_of(struct mapping *m)
 	return (struct leaf *)((uint64_t)m & ~(uint64_t)(PAGE - 1));
 }
 
-static slot_t mapping_slot(struct mapping *m)
+static slot_t mapping_slot(const struct rm *rm, struct mapping *m)
 {
 	const struct leaf *leaf = leaf_of(m);
+	if (m->original)
+		return frame_slot(rm, m->frame);
 	return ((slot_t)leaf->slot_page << SLOT_PAGE_BITS) + (slot_t)(m - leaf->map);
 }
 
@@ -141,6 +149,8 @@ static void leaf_free(struct rm *rm, struct leaf *leaf)
 	struct bank *bank = bank_of(vspace);
 	const struct lib_pages nodes = bank_nodes(bank);
 	uint64_t base = leaf->base;
+	if (vspace->recent == leaf)
+		vspace->recent = NULL;
 	(void)radix_remove(&vspace->leaves, &nodes, base >> LEAF_BITS);
 	slots_unmake(rm, bank, leaf->slots, leaf->slot_page);
 	bank->pages.put(bank->pages.ctx, leaf);
@@ -156,13 +166,19 @@ static void mapping_link(struct rm *rm, struct mapping *m, frame_t f)
 	if (m->next)
 		m->next->prev = &m->next;
 	frame->maps = m;
+	frame->original_used |= m->original;
 	m->state = MAPPING_STALE;
 	leaf_of(m)->used++;
 }
 
-static void mapping_unlink(struct mapping *m)
+/* The mapping is no more; its capability is still to be dealt with, if it is a copy. */
+static void mapping_unlink(struct rm *rm, struct mapping *m)
 {
 	struct leaf *leaf = leaf_of(m);
+	if (m->original) {
+		rm->ops->page_unmap(rm->kernel, frame_slot(rm, m->frame));
+		frame_at(rm, m->frame)->original_used = false;
+	}
 	*m->prev = m->next;
 	if (m->next)
 		m->next->prev = m->prev;
@@ -171,12 +187,18 @@ static void mapping_unlink(struct mapping *m)
 	*m = (struct mapping){ 0 };
 }
 
+static void mapping_remove(struct rm *rm, struct mapping *m)
+{
+	if (!m->original)
+		rm->ops->remove(rm->kernel, mapping_slot(rm, m));
+	mapping_unlink(rm, m);
+}
+
 /* The mapping and its capability are gone; its leaf, if it was the last one. */
 static void mapping_end(struct rm *rm, struct mapping *m)
 {
 	struct leaf *leaf = leaf_of(m);
-	rm->ops->remove(rm->kernel, mapping_slot(m));
-	mapping_unlink(m);
+	mapping_remove(rm, m);
 	if (leaf->used == 0)
 		leaf_free(rm, leaf);
 }
@@ -185,7 +207,7 @@ static void leaf_end(struct rm *rm, struct leaf *leaf)
 {
 	for (unsigned int i = 0; i < SLOT_PAGE; i++)
 		if (leaf->map[i].state != MAPPING_NONE)
-			mapping_unlink(&leaf->map[i]);
+			mapping_unlink(rm, &leaf->map[i]);
 	leaf_free(rm, leaf);
 }
 
@@ -206,24 +228,25 @@ err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f
 	if (err != E_OK)
 		return err;
 	struct mapping *m = &leaf->map[address >> PAGE_BITS & (SLOT_PAGE - 1)];
-	err = tables_make(rm, vspace, address);
-	if (err == E_OK && m->state != MAPPING_NONE && m->frame != f) {
-		rm->ops->remove(rm->kernel, mapping_slot(m));
-		mapping_unlink(m);
-	}
+	vspace->recent = leaf;
+	if (!leaf->has_table)
+		err = tables_make(rm, vspace, address);
+	leaf->has_table = err == E_OK;
+	if (err == E_OK && m->state != MAPPING_NONE && m->frame != f)
+		mapping_remove(rm, m);
 	bool fresh = m->state == MAPPING_NONE;
 	if (err == E_OK && fresh) {
-		err = KERNEL(rm, copy, mapping_slot(m), frame_slot(rm, f), RIGHTS_ALL);
+		m->original = !frame_at(rm, f)->original_used;
+		if (!m->original)
+			err = KERNEL(rm, copy, mapping_slot(rm, m), frame_slot(rm, f), RIGHTS_ALL);
 		if (err == E_OK)
 			mapping_link(rm, m, f);
 	}
 	if (err == E_OK) {
-		err = KERNEL(rm, page_map, mapping_slot(m), kernel_slot(rm, vspace->root), address,
-		             writable ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ, attributes);
-		if (err != E_OK && fresh) {
-			rm->ops->remove(rm->kernel, mapping_slot(m));
-			mapping_unlink(m);
-		}
+		err = KERNEL(rm, page_map, mapping_slot(rm, m), kernel_slot(rm, vspace->root),
+		             address, writable ? RIGHT_READ | RIGHT_WRITE : RIGHT_READ, attributes);
+		if (err != E_OK && fresh)
+			mapping_remove(rm, m);
 	}
 	if (err != E_OK) {
 		if (leaf->used == 0)
@@ -240,15 +263,8 @@ err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f
 void unmap_frame(struct rm *rm, frame_t f)
 {
 	struct frame *frame = frame_at(rm, f);
-	if (!frame->maps)
-		return;
-	rm->ops->revoke(rm->kernel, frame_slot(rm, f));
-	while (frame->maps) {
-		struct leaf *leaf = leaf_of(frame->maps);
-		mapping_unlink(frame->maps);
-		if (leaf->used == 0)
-			leaf_free(rm, leaf);
-	}
+	while (frame->maps)
+		mapping_end(rm, frame->maps);
 }
 
 /* Ends mappings in [start, end); true: there are none any more. */
@@ -301,6 +317,8 @@ static void hide_table(struct rm *rm, struct vspace *vspace, uint64_t base)
 	}
 	for (uint64_t at = base; at < base + (1ull << TABLE_BITS); at += 1ull << LEAF_BITS) {
 		struct leaf *leaf = leaf_at(vspace, at);
+		if (leaf)
+			leaf->has_table = false;
 		for (unsigned int i = 0; leaf && leaf->live > 0 && i < SLOT_PAGE; i++)
 			hide(leaf, i);
 	}
@@ -326,7 +344,7 @@ bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end)
 			struct mapping *m = mapping_at(vspace, a);
 			if (!m || m->state != MAPPING_LIVE)
 				continue;
-			rm->ops->page_unmap(rm->kernel, mapping_slot(m));
+			rm->ops->page_unmap(rm->kernel, mapping_slot(rm, m));
 			hide(leaf_of(m), (unsigned int)(m - leaf_of(m)->map));
 		}
 	}
@@ -354,6 +372,17 @@ static void region_show(struct region *r, struct dataspace *ds)
 	dataspace_hold(ds);
 }
 
+/* The upper part of a region, beside it: whoever goes through the regions has both before him. */
+static void region_show_after(struct region *r, struct region *upper)
+{
+	struct dataspace *ds = r->dataspace;
+	region_show(upper, ds);
+	list_remove(&upper->link);
+	list_insert_before(r->link.next, &upper->link);
+	if (ds->copy && ds->copy->work == WORK_HIDE)
+		ds->copy->cursor++;
+}
+
 static void region_hide(struct rm *rm, struct region *r)
 {
 	struct dataspace *ds = r->dataspace;
@@ -362,12 +391,14 @@ static void region_hide(struct rm *rm, struct region *r)
 		return;
 	r->dataspace = NULL;
 	ds->regions_count--;
+	if (ds->copy)
+		ds->copy->hidden = 0;
 	dataspace_drop(rm, ds);
 }
 
 /* like: what it is as, but for its place and its dataspace. EXIST: there is a region already. */
 err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like,
-                        struct dataspace *ds, uint64_t start, uint64_t pages, uint64_t first)
+                 struct dataspace *ds, uint64_t start, uint64_t pages, uint64_t first)
 {
 	(void)rm;
 	struct region *r = record_get(bank_of(vspace), SLAB_RECORD);
@@ -414,8 +445,8 @@ static err_t region_cut(struct rm *rm, struct vspace *vspace, uint64_t at)
 	upper->next_touch = at;
 	list_init(&upper->link);
 	if (r->dataspace)
-		region_show(upper, r->dataspace);
-	else
+		region_show_after(r, upper);
+	else if (!list_is_empty(&r->link))
 		list_push_back(&vspace->ending, &upper->link);
 	return E_OK;
 }
@@ -489,8 +520,8 @@ static err_t copy_region(struct rm *rm, struct vspace *vspace)
 	if (ds && r->inherit != RM_INHERIT_NONE) {
 		if (copies && !(ds->copy && ds->copy->copied_by == vspace)) {
 			struct dataspace *copy;
-			err_t begun = dataspace_copy_begin(rm, ds, bank_of(vspace), 0, ds->size,
-			                                   &copy);
+			err_t begun =
+			        dataspace_copy_begin(rm, ds, bank_of(vspace), 0, ds->size, &copy);
 			if (begun != E_OK)
 				return begun;
 			copy->copied_by = vspace;
@@ -529,6 +560,8 @@ static err_t copy_step(struct rm *rm, struct vspace *vspace)
 		struct region *r = region_at(interval_find(&vspace->regions, vspace->cursor));
 		/* Where the cursor stands in the copy a region was made last. */
 		r = r ? r : region_at(interval_find_from(&vspace->regions, vspace->cursor));
+		if (!r->dataspace || !r->dataspace->source)
+			return E_GONE; /* the copy died with its bank */
 		err_t err = dataspace_copy_step(rm, r->dataspace);
 		if (err == E_OK) {
 			vspace->phase = PHASE_REGIONS;
@@ -611,7 +644,8 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 	if (vspace->copier)
 		return false;
 	while (!list_is_empty(&vspace->asked))
-		fault_forget(rm, container_of(list_first(&vspace->asked), struct fault, vspace_link));
+		fault_forget(rm,
+		             container_of(list_first(&vspace->asked), struct fault, vspace_link));
 	if (vspace->root)
 		kernel_put(rm, bank_of(vspace), vspace->root);
 	vspace->root = 0;
@@ -641,16 +675,16 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 
 /* -- requests ------------------------------------------------------------------------------------------- */
 
-static struct vspace *target(struct rm *rm, const struct proto_request *request)
+static struct vspace *target(struct rm *rm)
 {
-	return (struct vspace *)object_find(rm, request->badge);
+	return (struct vspace *)rm->target;
 }
 
 err_t on_vspace_create(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
 	struct vspace *vspace;
-	err_t err = vspace_new(rm, (struct bank *)object_find(rm, request->badge), &vspace);
+	err_t err = vspace_new(rm, (struct bank *)rm->target, &vspace);
 	if (err != E_OK)
 		return err;
 	err = object_cap(rm, request, &vspace->object, 0);
@@ -662,7 +696,7 @@ err_t on_vspace_create(void *server, struct proto_request *request)
 err_t on_vspace_clone(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct vspace *source = target(rm, request), *vspace;
+	struct vspace *source = target(rm), *vspace;
 	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
 	if (source->copier || source->source)
 		return E_BUSY;
@@ -683,9 +717,10 @@ err_t on_vspace_clone(void *server, struct proto_request *request)
 err_t on_vspace_destroy(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = target(rm, request);
-	err_t err = wait_for(rm, bank_of(vspace), &vspace->object.waiters,
-	                     RM_METHOD_VSPACE_DESTROY);
+	(void)request;
+	struct vspace *vspace = target(rm);
+	err_t err =
+	        wait_for(rm, bank_of(vspace), &vspace->object.waiters, RM_METHOD_VSPACE_DESTROY);
 	if (err != E_OK)
 		return err;
 	object_kill(rm, &vspace->object);
@@ -696,10 +731,11 @@ err_t on_vspace_set_pager(void *server, struct proto_request *request,
                           const struct rm_vspace_set_pager_in *in)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = target(rm, request);
+	struct vspace *vspace = target(rm);
 	struct task *handler = (struct task *)object_find(rm, request->cap_badges[0]);
 	while (!list_is_empty(&vspace->asked))
-		fault_forget(rm, container_of(list_first(&vspace->asked), struct fault, vspace_link));
+		fault_forget(rm,
+		             container_of(list_first(&vspace->asked), struct fault, vspace_link));
 	list_remove(&vspace->handler_link);
 	list_push_back(&handler->handled, &vspace->handler_link);
 	vspace->handler = handler;
@@ -717,14 +753,14 @@ static uint8_t rights_of(uint64_t badge, uint8_t flags)
 {
 	uint8_t rights = badge_rights(badge);
 	return flags & RM_REGION_FLAGS_PRIVATE && rights & RM_RIGHT_READ ? rights | RM_RIGHT_WRITE
-	                                                                  : rights;
+	                                                                 : rights;
 }
 
 err_t on_region_map(void *server, struct proto_request *request, const struct rm_region_map_in *in,
                     struct rm_region_map_out *out)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = target(rm, request);
+	struct vspace *vspace = target(rm);
 	struct dataspace *ds = (struct dataspace *)object_find(rm, request->cap_badges[0]);
 	struct region like = { .rights = in->rights,
 		               .rights_max = rights_of(request->cap_badges[0], in->flags),
@@ -741,8 +777,9 @@ err_t on_region_map(void *server, struct proto_request *request, const struct rm
 		if (start < USER_LOW)
 			return E_RANGE;
 	} else {
-		err_t found = interval_find_gap(&vspace->regions, start < USER_LOW ? USER_LOW : start,
-		                                RM_USER_TOP, in->size * PAGE, PAGE, &start);
+		err_t found =
+		        interval_find_gap(&vspace->regions, start < USER_LOW ? USER_LOW : start,
+		                          RM_USER_TOP, in->size * PAGE, PAGE, &start);
 		if (found != E_OK)
 			found = interval_find_gap(&vspace->regions, USER_LOW, RM_USER_TOP,
 			                          in->size * PAGE, PAGE, &start);
@@ -768,7 +805,8 @@ err_t on_region_unmap(void *server, struct proto_request *request,
                       const struct rm_region_unmap_in *in)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = target(rm, request);
+	(void)request;
+	struct vspace *vspace = target(rm);
 	uint64_t end = in->start + in->size * PAGE;
 	if (vspace->copier)
 		return E_BUSY;
@@ -799,7 +837,8 @@ err_t on_region_protect(void *server, struct proto_request *request,
                         const struct rm_region_protect_in *in)
 {
 	struct rm *rm = server;
-	struct vspace *vspace = target(rm, request);
+	(void)request;
+	struct vspace *vspace = target(rm);
 	uint64_t end = in->start + in->size * PAGE, at = in->start;
 	if (vspace->copier)
 		return E_BUSY;
@@ -831,8 +870,8 @@ err_t on_region_query(void *server, struct proto_request *request,
                       const struct rm_region_query_in *in, struct rm_region_query_out *out)
 {
 	struct rm *rm = server;
-	const struct region *r =
-	        region_at(interval_find_from(&target(rm, request)->regions, in->at));
+	(void)request;
+	const struct region *r = region_at(interval_find_from(&target(rm)->regions, in->at));
 	if (!r)
 		return E_NOENT;
 	out->region = (struct rm_region){
@@ -850,7 +889,8 @@ err_t on_vspace_read(void *server, struct proto_request *request,
                      const struct rm_vspace_read_in *in, struct rm_vspace_read_out *out)
 {
 	struct rm *rm = server;
-	const struct vspace *vspace = target(rm, request);
+	(void)request;
+	const struct vspace *vspace = target(rm);
 	out->content_count = 0;
 	for (uint64_t at = in->at; out->content_count < in->count; at += 8) {
 		const struct region *r = region_at(interval_find(&vspace->regions, at));

@@ -8,10 +8,14 @@ static struct sel4_slot at(const struct kernel *k, slot_t slot)
 	return kernel_slot_at(k, slot);
 }
 
-/* The CNode that holds a slot page's capability, or a directory's. */
-static struct sel4_slot node_above(const struct kernel *k, uint64_t index, unsigned int bits_below)
+static struct sel4_slot root_slot(const struct kernel *k, word_t index)
 {
-	return (struct sel4_slot){ k->root, index, ABI_WORD_BITS - bits_below };
+	return (struct sel4_slot){ k->root, index, ABI_WORD_BITS - ROOT_SHIFT };
+}
+
+static cptr_t cptr(const struct kernel *k, slot_t slot)
+{
+	return kernel_cptr(k, slot);
 }
 
 /* -- objects -------------------------------------------------------------------------------------- */
@@ -19,22 +23,41 @@ static struct sel4_slot node_above(const struct kernel *k, uint64_t index, unsig
 static enum abi_error op_retype(void *kernel, slot_t untyped, enum abi_object type,
                                 unsigned int size_bits, slot_t dest, unsigned int count)
 {
-	struct sel4_slot node = node_above(kernel, dest >> SLOT_PAGE_BITS, SLOT_PAGE_BITS);
-	return sel4_untyped_retype(untyped, type, size_bits, node, dest % SLOT_PAGE, count);
+	const struct kernel *k = kernel;
+	cptr_t place = cptr(k, dest);
+	struct sel4_slot node = { k->root, place >> SLOT_PAGE_BITS,
+		                  ABI_WORD_BITS - SLOT_PAGE_BITS };
+	if (place >> ROOT_SHIFT < k->flat_end)
+		node = root_slot(k, place >> ROOT_SHIFT);
+	return sel4_untyped_retype(cptr(k, untyped), type, size_bits, node, dest % SLOT_PAGE,
+	                           count);
 }
 
 static enum abi_error op_slots_add(void *kernel, slot_t untyped, uint32_t slot_page)
 {
-	struct sel4_slot node = node_above(kernel, slot_page >> SLOT_PAGE_BITS, ROOT_SHIFT);
-	return sel4_untyped_retype(untyped, OBJ_CNODE, SLOT_PAGE_BITS, node, slot_page % SLOT_PAGE,
-	                           1);
+	const struct kernel *k = kernel;
+	const struct sel4_slot root = { k->root, 0, 0 };
+	uint64_t page = slot_page - SLOT_PAGE_FIRST, flat = k->flat_end - k->flat_first;
+	if (page >= flat) {
+		page -= flat;
+		return sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
+		                           root_slot(k, k->flat_end + page / SLOT_PAGE),
+		                           page % SLOT_PAGE, 1);
+	}
+	enum abi_error err =
+	        sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS, root, k->spare, 1);
+	return err ? err
+	           : sel4_cnode_mutate(root_slot(k, k->flat_first + page), root_slot(k, k->spare),
+	                               abi_cnode_guard(0, SLOT_PAGE_BITS));
 }
 
 static enum abi_error op_slots_directory(void *kernel, slot_t untyped, uint32_t directory)
 {
 	const struct kernel *k = kernel;
-	return sel4_untyped_retype(untyped, OBJ_CNODE, SLOT_PAGE_BITS,
-	                           (struct sel4_slot){ k->root, 0, 0 }, directory, 1);
+	uint64_t flat = k->flat_end - k->flat_first;
+	uint64_t i = directory - (SLOT_PAGE_FIRST + flat) / SLOT_PAGE;
+	return sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
+	                           (struct sel4_slot){ k->root, 0, 0 }, k->flat_end + i, 1);
 }
 
 static enum abi_error op_copy(void *kernel, slot_t dest, slot_t src, unsigned int rights)
@@ -75,23 +98,23 @@ static void op_cancel_sends(void *kernel, slot_t slot)
 static enum abi_error op_give(void *kernel, slot_t cnode, uint64_t index, unsigned int index_bits,
                               slot_t src)
 {
-	return sel4_cnode_copy((struct sel4_slot){ cnode, index, index_bits }, at(kernel, src),
-	                       RIGHTS_ALL);
+	return sel4_cnode_copy((struct sel4_slot){ cptr(kernel, cnode), index, index_bits },
+	                       at(kernel, src), RIGHTS_ALL);
 }
 
 static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 {
 	const struct kernel *k = kernel;
-	struct sel4_slot from = { k->root, k->archive_frames + i, ABI_WORD_BITS - ROOT_SHIFT };
-	enum abi_error err = sel4_cnode_move(at(k, dest), from);
-	return err ? err : sel4_x86_page_unmap(dest);
+	enum abi_error err = sel4_cnode_move(at(k, dest), root_slot(k, k->archive_frames + i));
+	return err ? err : sel4_x86_page_unmap(cptr(k, dest));
 }
 
 /* -- address spaces ---------------------------------------------------------------------------------- */
 
 static enum abi_error op_vspace_init(void *kernel, slot_t vspace)
 {
-	return sel4_x86_asid_pool_assign(((struct kernel *)kernel)->asid_pool, vspace);
+	return sel4_x86_asid_pool_assign(((struct kernel *)kernel)->asid_pool,
+	                                 cptr(kernel, vspace));
 }
 
 static const enum abi_invocation table_labels[][2] = {
@@ -104,40 +127,39 @@ static const enum abi_invocation table_labels[][2] = {
 static enum abi_error op_table_map(void *kernel, slot_t table, unsigned int level, slot_t vspace,
                                    uint64_t address)
 {
-	(void)kernel;
-	return sel4_x86_table_map(table, table_labels[level][0], vspace, address, 0);
+	return sel4_x86_table_map(cptr(kernel, table), table_labels[level][0], cptr(kernel, vspace),
+	                          address, 0);
 }
 
 static void op_table_unmap(void *kernel, slot_t table, unsigned int level)
 {
-	(void)kernel;
-	must(sel4_msg_error(sel4_invoke(table, table_labels[level][1], 0, 0, 0, 0, 0, 0)),
+	must(sel4_msg_error(
+	             sel4_invoke(cptr(kernel, table), table_labels[level][1], 0, 0, 0, 0, 0, 0)),
 	     "unmap of a table", table);
 }
 
 static enum abi_error op_page_map(void *kernel, slot_t page, slot_t vspace, uint64_t address,
                                   unsigned int rights, unsigned int attributes)
 {
-	(void)kernel;
-	return sel4_x86_page_map(page, vspace, address, rights, attributes);
+	return sel4_x86_page_map(cptr(kernel, page), cptr(kernel, vspace), address, rights,
+	                         attributes);
 }
 
 static void op_page_unmap(void *kernel, slot_t page)
 {
-	(void)kernel;
-	must(sel4_x86_page_unmap(page), "unmap of a page", page);
+	must(sel4_x86_page_unmap(cptr(kernel, page)), "unmap of a page", page);
 }
 
 static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 {
-	return sel4_x86_page_map(frame, ((struct kernel *)kernel)->vspace,
+	return sel4_x86_page_map(cptr(kernel, frame), ((struct kernel *)kernel)->vspace,
 	                         WINDOW_BASE + (uint64_t)page * PAGE, RIGHT_READ | RIGHT_WRITE,
 	                         VM_NO_EXECUTE);
 }
 
 static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 {
-	return sel4_x86_page_table_map(table, ((struct kernel *)kernel)->vspace,
+	return sel4_x86_page_table_map(cptr(kernel, table), ((struct kernel *)kernel)->vspace,
 	                               WINDOW_BASE + (uint64_t)page * PAGE, 0);
 }
 
@@ -145,9 +167,10 @@ static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 
 static enum abi_error op_thread_init(void *kernel, const struct kernel_thread *t)
 {
-	(void)kernel;
-	return sel4_tcb_configure(t->tcb, t->cnode, abi_cnode_guard(0, t->cnode_guard), t->vspace,
-	                          0, t->buffer, t->buffer_frame);
+	const struct kernel *k = kernel;
+	return sel4_tcb_configure(cptr(k, t->tcb), cptr(k, t->cnode),
+	                          abi_cnode_guard(0, t->cnode_guard), cptr(k, t->vspace), 0,
+	                          t->buffer, cptr(k, t->buffer_frame));
 }
 
 static enum abi_error op_thread_schedule(void *kernel, const struct kernel_thread *t,
@@ -156,42 +179,39 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	enum { EXTRA_REFILLS = 8 };
 	const struct kernel *k = kernel;
 	enum abi_error err = sel4_sched_control_configure_flags(
-	        k->sched_control, t->sched_context, budget_us, period_us,
+	        k->sched_control, cptr(k, t->sched_context), budget_us, period_us,
 	        budget_us == period_us ? 0 : EXTRA_REFILLS, 0, 0);
 	return err ? err
-	           : sel4_tcb_set_sched_params(t->tcb, k->tcb, t->priority_max, t->priority,
-	                                       t->sched_context, t->fault_endpoint);
+	           : sel4_tcb_set_sched_params(cptr(k, t->tcb), k->tcb, t->priority_max,
+	                                       t->priority, cptr(k, t->sched_context),
+	                                       cptr(k, t->fault_endpoint));
 }
 
 static enum abi_error op_thread_read(void *kernel, slot_t tcb, struct abi_user_context *context)
 {
-	(void)kernel;
-	return sel4_tcb_read_registers(tcb, 0, ABI_CONTEXT_WORDS, context);
+	return sel4_tcb_read_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
 static enum abi_error op_thread_write(void *kernel, slot_t tcb,
                                       const struct abi_user_context *context)
 {
-	(void)kernel;
-	return sel4_tcb_write_registers(tcb, 0, ABI_CONTEXT_WORDS, context);
+	return sel4_tcb_write_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
 static void op_thread_suspend(void *kernel, slot_t tcb)
 {
-	(void)kernel;
-	must(sel4_tcb_suspend(tcb), "suspend", tcb);
+	must(sel4_tcb_suspend(cptr(kernel, tcb)), "suspend", tcb);
 }
 
 static void op_thread_resume(void *kernel, slot_t tcb)
 {
-	(void)kernel;
-	must(sel4_tcb_resume(tcb), "resume", tcb);
+	must(sel4_tcb_resume(cptr(kernel, tcb)), "resume", tcb);
 }
 
 static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notification)
 {
-	(void)kernel;
-	enum abi_error err = sel4_tcb_bind_notification(tcb, notification);
+	enum abi_error err =
+	        sel4_tcb_bind_notification(cptr(kernel, tcb), cptr(kernel, notification));
 	return err == ERR_ILLEGAL_OPERATION ? ERR_NONE : err; /* it is bound already */
 }
 
@@ -199,14 +219,12 @@ static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notificati
 
 static void op_signal(void *kernel, slot_t notification)
 {
-	(void)kernel;
-	sel4_signal(notification);
+	sel4_signal(cptr(kernel, notification));
 }
 
 static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t *words,
                       unsigned int length, slot_t cap)
 {
-	(void)kernel;
 	struct sel4_msg m = { abi_msginfo(label, 0, cap != 0, length), { 0 }, 0 };
 	for (unsigned int i = 0; i < length; i++)
 		if (i < ABI_MSG_REGS)
@@ -214,8 +232,8 @@ static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t
 		else
 			sel4_set_word(i, words[i]);
 	if (cap)
-		sel4_set_cap(0, cap);
-	sel4_nb_send(reply, m);
+		sel4_set_cap(0, cptr(kernel, cap));
+	sel4_nb_send(cptr(kernel, reply), m);
 }
 
 /* -- the machine --------------------------------------------------------------------------------------- */
@@ -225,7 +243,9 @@ static enum abi_error op_ports_issue(void *kernel, slot_t dest, uint16_t first, 
 	const struct kernel *k = kernel;
 	/* rm's own log goes there, too. */
 	if (first == CONSOLE_PORT_FIRST && last == CONSOLE_PORT_LAST)
-		return sel4_cnode_copy(at(k, dest), at(k, k->console_ports), RIGHTS_ALL);
+		return sel4_cnode_copy(at(k, dest),
+		                       at(k, SLOT_OF_ROOT | k->console_ports >> ROOT_SHIFT),
+		                       RIGHTS_ALL);
 	return sel4_x86_io_port_control_issue(k->port_control, first, last, at(k, dest));
 }
 

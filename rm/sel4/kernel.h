@@ -2,10 +2,15 @@
 /*
  * struct kernel_ops by invocations, on whichever kernel of the seL4 API runs.
  *
- * rm's CSpace has three levels: the root CNode that the kernel made, of which the guard is shortened
- * so that 14 bits are left below it, and two levels of CNodes of 128 slots. What stands in the root
- * itself, CNodes apart, is found by its number shifted by 14: bits that are left over are not looked
- * at.
+ * rm's CSpace: the root CNode that the kernel made, its guard shortened so that 14 bits are left
+ * below it. Slot pages, CNodes of 128 slots, hang in it, with a guard for the 7 bits between; when
+ * its slots are used up, in directories, CNodes of 128 as well, that do. What a slot_t is to the
+ * core is turned into these addresses here:
+ *
+ *   bit 63 set            a slot of the root itself, by its index: a look-up stops there, whatever
+ *                         bits are left (not at a CNode)
+ *   flat slot pages       two levels
+ *   the others            three levels
  */
 #pragma once
 #include <rm/core.h>
@@ -22,16 +27,36 @@ struct kernel {
 	cptr_t root; /* the CSpace's root, with a guard for 64 bits */
 	cptr_t tcb, vspace, asid_pool, asid_control, irq_control, port_control, sched_control;
 	cptr_t console_ports, exit_ports;
-	word_t directories_first; /* slots of the root before this one hold no directory */
+	word_t flat_first,
+	        flat_end;      /* slots of the root with slot pages; behind them: directories */
+	word_t spare;          /* slot of the root, empty */
 	word_t archive_frames; /* slot of the root, of the first page of the boot archive */
 };
 
 extern const struct kernel_ops kernel_ops;
 
-/* A slot as CNode operations name it; they take every bit of the index. */
+enum { SLOT_PAGE_FIRST = SLOT_PAGE };
+#define SLOT_OF_ROOT (1ull << 63)
+
+/* What invocations take. */
+static inline cptr_t kernel_cptr(const struct kernel *k, slot_t slot)
+{
+	if (slot & SLOT_OF_ROOT)
+		return slot << ROOT_SHIFT;
+	uint64_t page = (slot >> SLOT_PAGE_BITS) - SLOT_PAGE_FIRST,
+	         flat = k->flat_end - k->flat_first;
+	if (page < flat)
+		return (k->flat_first + page) << ROOT_SHIFT | (slot & (SLOT_PAGE - 1));
+	return (k->flat_end << ROOT_SHIFT) +
+	       ((page - flat) << SLOT_PAGE_BITS | (slot & (SLOT_PAGE - 1)));
+}
+
+/* What CNode operations take. */
 static inline struct sel4_slot kernel_slot_at(const struct kernel *k, slot_t slot)
 {
-	if (slot >> ROOT_SHIFT < k->directories_first)
-		return (struct sel4_slot){ k->root, slot >> ROOT_SHIFT, ABI_WORD_BITS - ROOT_SHIFT };
-	return (struct sel4_slot){ k->root, slot, ABI_WORD_BITS };
+	cptr_t cptr = kernel_cptr(k, slot);
+	if (slot & SLOT_OF_ROOT)
+		return (struct sel4_slot){ k->root, cptr >> ROOT_SHIFT,
+			                   ABI_WORD_BITS - ROOT_SHIFT };
+	return (struct sel4_slot){ k->root, cptr, ABI_WORD_BITS };
 }

@@ -105,9 +105,10 @@ static void wake_worker(void)
 static void receive_into(slot_t slot)
 {
 	struct abi_ipc_buffer *buffer = sel4_ipc_buffer();
-	buffer->receive_cnode = boot.kernel.root;
-	buffer->receive_index = slot;
-	buffer->receive_depth = ABI_WORD_BITS;
+	struct sel4_slot place = kernel_slot_at(&boot.kernel, slot);
+	buffer->receive_cnode = place.root;
+	buffer->receive_index = place.index;
+	buffer->receive_depth = place.depth;
 }
 
 /* The message's words as one array: the buffer's. */
@@ -128,22 +129,21 @@ static struct sel4_msg reply_of(const struct proto_request *request)
 	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
 		m.mr[i] = request->reply[i];
 	if (request->cap_out)
-		sel4_set_cap(0, request->cap_out);
+		sel4_set_cap(0, kernel_cptr(&boot.kernel, request->cap_out));
 	return m;
 }
 
 /* True: *m is the answer to whoever waits on rm.reply. */
 static bool handle_request(struct sel4_msg *m)
 {
-	struct proto_request request = {
-		.label = abi_msginfo_label(m->info),
-		.length = (unsigned int)abi_msginfo_length(m->info),
-		.caps = (unsigned int)abi_msginfo_caps(m->info),
-		.unwrapped = (unsigned int)abi_msginfo_unwrapped(m->info),
-		.badge = m->badge,
-		.words = words_of(m),
-		.reply = sel4_ipc_buffer()->msg,
-	};
+	struct proto_request request; /* its answer's part is rm_request's to fill in */
+	request.label = abi_msginfo_label(m->info);
+	request.length = (unsigned int)abi_msginfo_length(m->info);
+	request.caps = (unsigned int)abi_msginfo_caps(m->info);
+	request.unwrapped = (unsigned int)abi_msginfo_unwrapped(m->info);
+	request.badge = m->badge;
+	request.words = words_of(m);
+	request.reply = sel4_ipc_buffer()->msg;
 	for (unsigned int i = 0; i < request.caps; i++)
 		request.cap_badges[i] = sel4_ipc_buffer()->caps_or_badges[i];
 	unsigned int u = request.unwrapped;
@@ -185,11 +185,12 @@ _Noreturn void root_main(const struct abi_boot_info *info)
 	init_start(&rm, &boot);
 	worker_start();
 	receive_into(rm.receive);
-	struct sel4_msg m = sel4_recv(boot.endpoint, rm.reply);
+	struct sel4_msg m = sel4_recv(boot.endpoint, kernel_cptr(&boot.kernel, rm.reply));
 	for (;;) {
 		bool answers = handle(&m);
 		wake_worker();
-		m = answers ? sel4_reply_recv(boot.endpoint, m, rm.reply)
-		            : sel4_recv(boot.endpoint, rm.reply);
+		cptr_t reply = kernel_cptr(&boot.kernel, rm.reply);
+		m = answers ? sel4_reply_recv(boot.endpoint, m, reply)
+		            : sel4_recv(boot.endpoint, reply);
 	}
 }

@@ -123,7 +123,7 @@ static void list_bulks(struct rm_boot *boot, const struct abi_boot_info *info, w
 			if (u->is_device || u->size_bits != bits || i == except)
 				continue;
 			boot->bulks[boot->bulks_count++] =
-			        (struct bulk){ .untyped = root_cptr(info->untyped.start + i),
+			        (struct bulk){ .untyped = SLOT_OF_ROOT | (info->untyped.start + i),
 				               .base = u->paddr,
 				               .bits = (uint8_t)bits };
 		}
@@ -133,10 +133,15 @@ static void list_bulks(struct rm_boot *boot, const struct abi_boot_info *info, w
 /* Page tables down to level for an address of rm's own. */
 static void map_table(word_t vaddr, unsigned int level)
 {
-	static const enum abi_object types[] = { 0, OBJ_X86_PAGE_TABLE, OBJ_X86_PAGE_DIRECTORY,
-		                                 OBJ_X86_PDPT };
-	check(kernel_ops.table_map(maker.kernel, make(types[level], 0), level,
-	                           maker.kernel->vspace, vaddr),
+	static const struct {
+		enum abi_object type;
+		enum abi_invocation map;
+	} tables[] = { { 0 },
+		       { OBJ_X86_PAGE_TABLE, INV_X86_PAGE_TABLE_MAP },
+		       { OBJ_X86_PAGE_DIRECTORY, INV_X86_PAGE_DIRECTORY_MAP },
+		       { OBJ_X86_PDPT, INV_X86_PDPT_MAP } };
+	check(sel4_x86_table_map(make(tables[level].type, 0), tables[level].map,
+	                         maker.kernel->vspace, vaddr, 0),
 	      "page tables");
 }
 
@@ -182,7 +187,7 @@ static uint64_t boot_bytes(const struct rm_boot *boot, uint64_t window)
 
 /* The untyped to take it from is one of those that are counted: without it less is needed. */
 static word_t choose_untyped(struct rm_boot *boot, const struct abi_boot_info *info,
-                           uint64_t *window)
+                             uint64_t *window)
 {
 	list_bulks(boot, info, ~0ul);
 	uint64_t pages = 0;
@@ -210,46 +215,52 @@ static void make_worker(struct setup *s, cptr_t frame, uint64_t tables)
 	s->worker_tcb = make(OBJ_TCB, 0);
 	s->worker_signal = make(OBJ_NOTIFICATION, 0);
 	s->worker_buffer = (struct abi_ipc_buffer *)(TABLES_BASE + tables);
-	check(sel4_tcb_configure(s->worker_tcb, k->root, 0, k->vspace, 0,
-	                         (word_t)s->worker_buffer, frame),
+	check(sel4_tcb_configure(s->worker_tcb, k->root, 0, k->vspace, 0, (word_t)s->worker_buffer,
+	                         frame),
 	      "worker");
 	check(sel4_sched_control_configure_flags(k->sched_control, sc, WORKER_BUDGET_US,
 	                                         WORKER_PERIOD_US, 4, 0, 0),
 	      "worker");
-	check(sel4_tcb_set_sched_params(s->worker_tcb, k->tcb, WORKER_PRIORITY, WORKER_PRIORITY,
-	                                sc, 0),
+	check(sel4_tcb_set_sched_params(s->worker_tcb, k->tcb, WORKER_PRIORITY, WORKER_PRIORITY, sc,
+	                                0),
 	      "worker");
-	check(sel4_cnode_mint(root_slot(maker.next),
-	                      root_slot(s->endpoint >> ROOT_SHIFT), CAP_SEND, WORKER_BADGE),
+	check(sel4_cnode_mint(root_slot(maker.next), root_slot(s->endpoint >> ROOT_SHIFT), CAP_SEND,
+	                      WORKER_BADGE),
 	      "worker");
 	s->worker_endpoint = root_cptr(maker.next++);
 }
 
 void setup(struct setup *s, const struct abi_boot_info *info)
 {
-	enum { EXIT_PORT = 0xf4, ROOT_SLOTS_KEPT = 4096 };
+	enum { EXIT_PORT = 0xf4, ROOT_SLOTS_KEPT = 1024 };
 	struct kernel *k = &s->kernel;
 	struct boot_summary summary;
 	uint64_t window;
 	boot_summarize(info, &summary);
 	s->tsc_hz = summary.tsc_mhz * 1000000ull;
-	s->boot.slot_pages_first = (uint32_t)((info->empty.start + ROOT_SLOTS_KEPT)
-	                                      << SLOT_PAGE_BITS);
-	s->boot.slot_pages_end = (uint32_t)(info->empty.end << SLOT_PAGE_BITS);
+	word_t flat = (info->empty.end - info->empty.start) / 2 & ~(word_t)(SLOT_PAGE - 1);
+	word_t flat_first = info->empty.start + ROOT_SLOTS_KEPT;
+	s->boot.slot_pages_first = SLOT_PAGE_FIRST;
+	s->boot.slot_pages_flat = (uint32_t)flat;
+	s->boot.slot_pages_end = (uint32_t)(SLOT_PAGE_FIRST + flat +
+	                                    (info->empty.end - flat_first - flat) * SLOT_PAGE);
 	s->boot.adopted = (uint32_t)((archive_end - archive_start) / PAGE);
 	deepen_cspace(k, info, choose_untyped(&s->boot, info, &window));
-	k->directories_first = info->empty.start + ROOT_SLOTS_KEPT;
+	k->spare = maker.next++;
+	k->flat_first = flat_first;
+	k->flat_end = flat_first + flat;
 	k->console_ports = issue_ports(k, CONSOLE_PORT_FIRST, CONSOLE_PORT_LAST);
 	console_init(k->console_ports);
 	k->exit_ports = issue_ports(k, EXIT_PORT, EXIT_PORT);
-	k->archive_frames = info->user_image_frames.start +
-	                    (word_t)(archive_start - __executable_start) / PAGE;
+	k->archive_frames =
+	        info->user_image_frames.start + (word_t)(archive_start - __executable_start) / PAGE;
 	uint64_t tables = rm_tables_bytes(&s->boot);
 	map_window(window);
 	cptr_t frame = map_tables(tables);
 	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++)
-		s->boot.boot_pages[i] = make(OBJ_UNTYPED, BITS_4K);
-	s->endpoint = s->boot.endpoint = make(OBJ_ENDPOINT, 0);
+		s->boot.boot_pages[i] = SLOT_OF_ROOT | make(OBJ_UNTYPED, BITS_4K) >> ROOT_SHIFT;
+	s->endpoint = make(OBJ_ENDPOINT, 0);
+	s->boot.endpoint = SLOT_OF_ROOT | s->endpoint >> ROOT_SHIFT;
 	make_worker(s, frame, tables);
 	if (maker.next >= info->empty.start + ROOT_SLOTS_KEPT)
 		setup_fail("too many boot objects", maker.next);

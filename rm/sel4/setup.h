@@ -6,9 +6,9 @@
 struct setup {
 	struct kernel kernel;
 	struct rm_boot boot;
-	cptr_t endpoint;       /* rm's, unbadged, all rights */
-	cptr_t worker_tcb;     /* configured: rm's CSpace and vspace; not started */
-	cptr_t worker_signal;  /* a notification */
+	cptr_t endpoint;        /* rm's, unbadged, all rights */
+	cptr_t worker_tcb;      /* configured: rm's CSpace and vspace; not started */
+	cptr_t worker_signal;   /* a notification */
 	cptr_t worker_endpoint; /* the endpoint with WORKER_BADGE */
 	struct abi_ipc_buffer *worker_buffer;
 	uint64_t tsc_hz;

@@ -39,8 +39,11 @@ enum {
 	BOOT_KERNEL_PAGES = 7, /* untypeds of 4 KiB that rm starts with */
 	BULKS_MAX = 230,
 	PRIORITY_PROGRAMS = 253, /* the highest of programs; rm's own are above */
-	STEP_PAGES = 64, /* pages that one step of a long operation handles */
-	AROUND_MAX = 16, /* pages that one fault maps */
+	STEP_PAGES = 64,         /* pages that one step of a long operation handles */
+	AROUND_MAX = 16,         /* pages that one fault maps */
+	CLEARED_LOW =
+	        32, /* frames cleared in advance: more are made below the one, up to the other */
+	CLEARED_WANTED = 64,
 };
 
 /* What a page of a chunk is used for. */
@@ -68,9 +71,10 @@ struct frame {
 		};
 		uint64_t free[2];
 	};
-	uint32_t number; /* of a slot page: in rm's CSpace */
-	uint8_t use;     /* enum frame_use */
-	bool in_window;
+	uint32_t number;    /* of a slot page: in rm's CSpace */
+	uint8_t use;        /* enum frame_use */
+	bool in_window;     /* by a copy in the chunk's window_page */
+	bool original_used; /* the original is what a mapping is made with */
 	bool has_page_slot; /* of a kernel page that became a frame: see frame_slot() */
 };
 
@@ -94,7 +98,8 @@ struct chunk {
 	slot_t untyped;
 	uint64_t base; /* physical address */
 	struct frame *frames;
-	uint32_t slot_page, object_page;
+	/* Of the pages' capabilities; what is made of kernel pages; their copies for rm's window. */
+	uint32_t slot_page, object_page, window_page;
 	uint32_t next, prev; /* in the list of its kind: raw ones, or those wholly free */
 	uint32_t parent;     /* the split one that it is part of, or 0 */
 	uint16_t free;       /* pages; of a split one: chunks that are raw */
@@ -142,7 +147,7 @@ struct object {
 	struct bank *bank;
 	uint8_t kind;
 	bool dying;
-	uint32_t holders; /* of a dataspace: who else needs it; it goes when there are none */
+	uint32_t holders;    /* of a dataspace: who else needs it; it goes when there are none */
 	struct list waiters; /* callers who are answered when it is gone */
 };
 
@@ -209,10 +214,10 @@ struct dataspace {
 	struct dataspace *source, *copy; /* of a copy in the making; see dataspace.c */
 	uint64_t copy_first, hidden;
 	struct vspace *copied_by; /* whose copy it is part of */
-	struct list working;    /* callers who are answered when the work is done */
-	struct list waiters;    /* faults that wait for one of its pages */
-	uint64_t physical;      /* of a device's */
-	uint64_t resident;      /* pages */
+	struct list working;      /* callers who are answered when the work is done */
+	struct list waiters;      /* faults that wait for one of its pages */
+	uint64_t physical;        /* of a device's */
+	uint64_t resident;        /* pages */
 	/* Of one with a pager. */
 	struct task *pager;
 	struct list pager_link;
@@ -239,7 +244,7 @@ struct mapping {
 	struct mapping *next, **prev; /* in the frame's maps */
 	frame_t frame;
 	uint8_t state;
-	bool writable;
+	bool writable, original;
 };
 
 /* What is mapped in 512 KiB of an address space: one page. */
@@ -249,6 +254,7 @@ struct leaf {
 	frame_t slots; /* FRAME_KERNEL page that is the CNode of its capabilities */
 	uint32_t slot_page;
 	uint32_t used, live;
+	bool has_table; /* its page table is there, and mapped */
 	struct mapping map[SLOT_PAGE];
 };
 
@@ -269,6 +275,7 @@ struct vspace {
 	struct object object;
 	struct interval_map regions;
 	struct radix leaves; /* by address >> LEAF_BITS */
+	struct leaf *recent; /* looked up last, or NULL */
 	struct radix tables; /* by table_key(): frame << 1 | mapped */
 	frame_t root;        /* FRAME_KERNEL: the PML4; 0: gone */
 	struct list tasks;
@@ -297,7 +304,7 @@ struct task {
 	uint32_t status;
 	uint32_t thread_count, session_count, event_count;
 	struct list threads, client_sessions, server_sessions, names, grants, watches, watchers;
-	struct list pagers, handled; /* dataspaces and vspaces that it serves */
+	struct list pagers, handled;    /* dataspaces and vspaces that it serves */
 	struct list replies, endpoints; /* reply objects that it was given, where it receives */
 	struct list events;
 	slot_t event_object, event_slot; /* the notification; a capability with its badge */
@@ -322,14 +329,14 @@ struct thread {
 };
 
 struct session {
-	struct object object; /* in its own bank, which goes with it */
+	struct object object;         /* in its own bank, which goes with it */
 	struct task *client, *server; /* NULL: dead, or done with it */
 	struct list client_link, server_link;
 	struct list roots, notifications;
 	slot_t endpoint; /* the server's */
 	uint32_t deadline_ms;
 	uint8_t state, reason;
-	bool server_knows; /* it took session_opened: an acknowledgement is due */
+	bool server_knows;      /* it took session_opened: an acknowledgement is due */
 	struct list connecting; /* the client's call */
 	struct list severing;   /* who waits until no capability is left */
 	struct event opened, severed_server, severed_client;
@@ -408,10 +415,9 @@ struct rm {
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count, bulk_next;
 	struct frame_list cleared, dirty, kernel_free;
-	uint64_t cleared_wanted;
 	/* Slot pages that are free, what the others are made of, directories that are there: all from
 	 * slot_page_first on, a directory's first. */
-	uint32_t slot_page_first;
+	uint32_t slot_page_first, slot_page_flat;
 	struct bitset slot_pages;
 	frame_t *slot_page_frames;
 	uint64_t *directories;
@@ -432,11 +438,12 @@ struct rm {
 	slot_t endpoint; /* rm's own, unbadged */
 	slot_t scratch, receive;
 	bool scratch_full, receive_full;
-	slot_t reply;              /* in use for the request that is being handled */
+	slot_t reply; /* in use for the request that is being handled */
 	uint32_t parked;
 	struct task *init;
+	struct object *target; /* of the request that is being handled */
 	bool sealed;
-	uint8_t irq_next; /* vector */
+	uint8_t irq_next;         /* vector */
 	uint64_t failures_kernel; /* kernel ops that failed */
 };
 
@@ -447,8 +454,9 @@ struct rm_boot {
 	void *window; /* where frame f is in rm's address space: window + f * PAGE */
 	void *tables; /* rm_tables_bytes() of zeroed memory at a multiple of PAGE */
 	slot_t boot_pages[BOOT_KERNEL_PAGES]; /* untypeds of 4 KiB */
-	uint32_t slot_pages_first;            /* the first number that is free in rm's CSpace */
-	uint32_t slot_pages_end;
+	/* The slot pages of rm's CSpace have numbers [first, end), first a multiple of 128. The first so
+	 * many of them hang in the root, the others in directories. */
+	uint32_t slot_pages_first, slot_pages_end, slot_pages_flat;
 	slot_t endpoint;
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* First touches, copy-on-write, copies of address spaces. */
+#include "bench.h"
+#include <proto/rm_client.h>
+
+#define AREA 0x100000000000ul
+
+enum { POOL = 48, MANY = 4096, COPIED = 1000, LARGE = 2 << 20 };
+
+static void touch(uint64_t page)
+{
+	*(volatile char *)(AREA + page * PAGE) = 1;
+}
+
+/* The pool is full again when rm's worker has nothing to do: it is above this program. */
+static void settle(void)
+{
+	for (unsigned int i = 0; i < 20; i++)
+		sel4_yield();
+}
+
+/* One page at a time, not in order, so that nothing comes with it. */
+static void measure_one(void)
+{
+	uint64_t times[POOL];
+	cptr_t ds = new_dataspace(512);
+	(void)map(ds, AREA, 512);
+	touch(511);
+	for (unsigned int leaf = 0; leaf < 4; leaf++)
+		touch(leaf * 128 + 127);
+	settle();
+	for (unsigned int i = 0; i < POOL; i++) {
+		uint64_t t = ticks();
+		touch(100 - 2 * i);
+		times[i] = ticks() - t;
+	}
+	report(ROW_TOUCH_ONE, median(times, POOL));
+	unmap(AREA, 512);
+	drop(ds);
+}
+
+/* In order: as many as the pool has, then so many that it must be refilled all the time. */
+static void measure_around(void)
+{
+	cptr_t ds = new_dataspace(MANY);
+	(void)map(ds, AREA, MANY);
+	for (unsigned int i = 0; i < 128; i++)
+		touch(i);
+	settle();
+	uint64_t t = ticks();
+	for (unsigned int i = 128; i < 128 + POOL; i++)
+		touch(i);
+	uint64_t without = (ticks() - t) / POOL;
+	report(ROW_TOUCH_AROUND, without);
+	t = ticks();
+	for (unsigned int i = 128 + POOL; i < MANY; i++)
+		touch(i);
+	uint64_t with = (ticks() - t) / (MANY - 128 - POOL);
+	report(ROW_REFILL, with > without ? with - without : 0);
+	unmap(AREA, MANY);
+	drop(ds);
+}
+
+static void measure_large(void)
+{
+	enum { PAGES = 8 * LARGE / PAGE };
+	cptr_t ds = new_dataspace(PAGES);
+	(void)map(ds, AREA, PAGES);
+	for (unsigned int i = 0; i < LARGE / PAGE; i++)
+		touch(i);
+	uint64_t t = ticks();
+	for (unsigned int i = LARGE / PAGE; i < PAGES; i++)
+		touch(i);
+	report(ROW_TOUCH_LARGE, (ticks() - t) / (PAGES - LARGE / PAGE));
+	unmap(AREA, PAGES);
+	drop(ds);
+}
+
+static void measure_copy_on_write(void)
+{
+	uint64_t times[POOL];
+	cptr_t ds = new_dataspace(128), copy = rt_slot_get();
+	(void)map(ds, AREA, 128);
+	for (unsigned int i = 0; i < 128; i++)
+		touch(i);
+	const struct rm_dataspace_clone_in in = { .first = 0, .size = 128 };
+	must(rm_dataspace_clone(ds, RT_BANK, &in, rt_slot(copy)));
+	settle();
+	/* Read first: a write to what is mapped read-only is the fault that is meant. */
+	for (unsigned int i = 0; i < 128; i++)
+		(void)*(volatile char *)(AREA + i * PAGE);
+	for (unsigned int i = 0; i < POOL; i++) {
+		uint64_t t = ticks();
+		touch(2 * i);
+		times[i] = ticks() - t;
+	}
+	report(ROW_COPY_ON_WRITE, median(times, POOL));
+	unmap(AREA, 128);
+	drop(ds);
+	drop(copy);
+}
+
+static void measure_clone(void)
+{
+	cptr_t ds = new_dataspace(COPIED), copy = rt_slot_get();
+	(void)map(ds, AREA, COPIED);
+	for (unsigned int i = 0; i < COPIED; i++)
+		touch(i);
+	settle();
+	uint64_t t = ticks();
+	must(rm_vspace_clone(RT_VSPACE, RT_BANK, rt_slot(copy)));
+	report(ROW_CLONE, (ticks() - t) / COPIED);
+	must(rm_vspace_destroy(copy));
+	rt_slot_put(copy);
+	unmap(AREA, COPIED);
+	drop(ds);
+}
+
+void measure_memory(void)
+{
+	measure_one();
+	measure_around();
+	measure_large();
+	measure_copy_on_write();
+	measure_clone();
+}
