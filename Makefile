@@ -21,9 +21,11 @@ CC := gcc
 endif
 export CC
 
-# make run: the kernel image (ours, unless named), the root task, memory, our debug kernel.
+# make run: the kernel image (ours, unless named), the system (one of system/), or else any root
+# task's image, memory, our debug kernel.
 KERNEL ?=
-IMAGE ?= build/rm.elf
+SYSTEM ?= dynamic
+IMAGE ?= $(B)/$(SYSTEM).elf
 MEM ?= 512
 DEBUG ?= 0
 V ?= 0
@@ -37,7 +39,7 @@ include $(addsuffix /room.mk,$(ROOMS))
 -include $(depfiles) $(all_objects:.o=.d)
 $(all_objects) $(depfiles:.d=.o) $(tidied) $(alone): | $(generated)
 
-$(call iso,freehold,$(B)/kernel/release/kernel.elf,$(B)/rm.elf)
+$(call iso,freehold,$(B)/kernel/release/kernel.elf,$(B)/dynamic.elf)
 
 OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
@@ -112,6 +114,7 @@ help:
 #: make                  build everything into build/
 #: make run              boot in QEMU; Ctrl-D or `quit` ends it
 #:   KERNEL=path         on another kernel image, e.g. seL4's
+#:   SYSTEM=name         another system of system/: static
 #:   IMAGE=path          another root task
 #:   MEM=megabytes       memory of the machine (512)
 #:   DEBUG=1             on our debug kernel

@@ -6,3 +6,4 @@ user_with_libc :=
 user_programs := $(patsubst %/,%,$(sort $(dir $(wildcard user/*/*.c))))
 $(foreach d,$(filter-out $(user_with_libc),$(user_programs)),$(call program,$(d),proto rt lib))
 $(foreach d,$(user_with_libc),$(call program,$(d),libc proto rt lib))
+$(call unit_test,user/shell/line_test.c,user/shell/line.c)
