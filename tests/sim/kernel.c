@@ -185,8 +185,13 @@ static void queue_cancel(struct sim_kernel *k, struct sim_object *o, bool all, u
 	}
 }
 
+/* The bytes of a frame that lives on go elsewhere. */
 static void window_unmap(struct sim_kernel *k, uint64_t page)
 {
+	struct sim_object *o = &k->objects[k->window_frames[page]];
+	if (o->refs > 1)
+		memcpy(k->physical + o->base, k->window + page * PAGE, PAGE);
+	o->data = 0;
 	k->window_frames[page] = 0;
 	POISON(k->window + page * PAGE, PAGE);
 }
@@ -312,9 +317,7 @@ static void cap_delete(struct sim_kernel *k, uint32_t at)
 		window_unmap(k, cap.address);
 	else if ((cap.type == SIM_FRAME || cap.type == SIM_TABLE) && cap.asid)
 		unmap(k, &cap);
-	if (at >= SIM_CAP_HELD && at < SIM_CAP_SYSTEM)
-		k->free_held[k->held_free++] = at - SIM_CAP_HELD;
-	else if (at >= SIM_CAP_SYSTEM && at < SIM_CAP_SYSTEM + SIM_SLOT_PAGES)
+	if (at >= SIM_CAP_SYSTEM && at < SIM_CAP_SYSTEM + SIM_SLOT_PAGES)
 		k->directory_there[at - SIM_CAP_SYSTEM] = 0;
 	if (!cap.object || --k->objects[cap.object].refs > 0)
 		return;
@@ -483,7 +486,7 @@ static enum abi_error op_slots_add(void *kernel, slot_t untyped, uint32_t slot_p
 {
 	struct sim_kernel *k = kernel;
 	MUST(slot_page < SIM_SLOT_PAGES && !k->slot_page_there[slot_page] &&
-	             k->directory_there[slot_page / SLOT_PAGE],
+	             (slot_page < k->flat_end || k->directory_there[slot_page / SLOT_PAGE]),
 	     "kernel: slot page %u", slot_page);
 	(void)cap_of(k, untyped, SIM_UNTYPED, "slots_add");
 	if (fails(k))
@@ -670,7 +673,6 @@ static enum abi_error op_page_map(void *kernel, slot_t page, slot_t vspace, uint
 	uint32_t *entry = &table[index_of(0, address)];
 	MUST(!*entry || (*entry & SIM_TABLE_OBJECT) == c->object,
 	     "kernel: page_map at %#lx: another frame is mapped there", address);
-	MUST(!c->revocable, "kernel: page_map of an original capability (I1)");
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	*entry = c->object | (rights & c->rights & RIGHT_WRITE ? (uint32_t)SIM_TABLE_WRITE : 0);
@@ -695,7 +697,7 @@ static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 	struct sim_kernel *k = kernel;
 	struct sim_cap *c = cap_of(k, frame, SIM_FRAME, "window_map");
 	struct sim_object *o = object_of(k, c);
-	MUST(page && page < SIM_PAGES && c->revocable && !c->asid && !k->window_frames[page] &&
+	MUST(page && page < SIM_PAGES && !c->asid && !k->window_frames[page] &&
 	             k->window_tables[page / LARGE_PAGES],
 	     "kernel: window_map of %#lx at page %#x", frame, page);
 	if (fails(k))
@@ -1053,7 +1055,9 @@ uint32_t sim_hold(struct sim_kernel *k, uint32_t from)
 
 void sim_drop(struct sim_kernel *k, uint32_t held)
 {
-	cap_delete(k, held);
+	if (k->caps[held].type)
+		cap_delete(k, held);
+	k->free_held[k->held_free++] = held - SIM_CAP_HELD;
 }
 
 void sim_receive(struct sim_kernel *k, slot_t slot, uint32_t from)

@@ -40,7 +40,7 @@ void note(const char *format, ...)
 }
 
 static uint64_t replay_from; /* the history of a failed run is made by doing it again */
-static uint64_t steps_wanted;
+static uint64_t steps_wanted, check_every = 1000;
 static char **arguments;
 
 _Noreturn void sim_fail(const char *format, ...)
@@ -54,8 +54,8 @@ _Noreturn void sim_fail(const char *format, ...)
 		/* The same again, told. */
 		char command[300];
 		(void)snprintf(command, sizeof(command),
-		               "%s --seed %lu --steps %lu --last 30 | sed 's/^/# /'", arguments[0],
-		               w.seed, w.step + 1);
+		               "%s --seed %lu --steps %lu --check %lu --last 30 | grep -v '^#' | sed 's/^/# /'",
+		               arguments[0], w.seed, w.step + 1, check_every);
 		(void)fflush(stdout);
 		if (system(command) < 0)
 			(void)fprintf(stderr, "no history\n");
@@ -83,7 +83,8 @@ static void crashed(int number)
 /* -- boot ------------------------------------------------------------------------------------------ */
 
 static void *tables;
-enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16 };
+enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16,
+       SMALLEST_BULK_BITS = 16 };
 
 /* Untypeds as a kernel gives them: of any size, each at a multiple of it, with holes. */
 static void some_machine(struct rm_boot *boot)
@@ -105,7 +106,7 @@ static void some_machine(struct rm_boot *boot)
 			bits -= (unsigned int)below(bits - PAGE_BITS + 1) / 3;
 		if (bits < PAGE_BITS)
 			break;
-		if (!one_in(30)) {
+		if (bits >= SMALLEST_BULK_BITS && !one_in(30)) {
 			slot_t slot = BULK_SLOT + boot->bulks_count;
 			sim_boot_untyped(&w.kernel, slot, at, bits);
 			boot->bulks[boot->bulks_count++] =
@@ -113,6 +114,12 @@ static void some_machine(struct rm_boot *boot)
 		}
 		at += 1ull << bits;
 	}
+}
+
+/* The large ones first. */
+static int by_size(const void *a, const void *b)
+{
+	return ((const struct bulk *)b)->bits - ((const struct bulk *)a)->bits;
 }
 
 static void give_first(const struct object *o)
@@ -132,10 +139,13 @@ static bool boot_world(void)
 		                 .kernel = &w.kernel,
 		                 .window = w.kernel.window,
 		                 .tables = tables,
-		                 .slot_pages_first = SIM_BOOT_SLOTS / SLOT_PAGE,
+		                 .slot_pages_first = SLOT_PAGE,
+		                 .slot_pages_flat = (uint32_t)below(3) * 60,
 		                 .slot_pages_end = SIM_SLOT_PAGES,
 		                 .endpoint = ENDPOINT_SLOT };
 	some_machine(&boot);
+	w.kernel.flat_end = boot.slot_pages_first + boot.slot_pages_flat;
+	qsort(boot.bulks, boot.bulks_count, sizeof(boot.bulks[0]), by_size);
 	sim_boot_endpoint(&w.kernel, ENDPOINT_SLOT);
 	w.rm_object = w.kernel.caps[ENDPOINT_SLOT].object;
 	uint64_t bytes = rm_tables_bytes(&boot);
@@ -144,14 +154,19 @@ static bool boot_world(void)
 	err_t err = rm_init(&w.rm, &boot);
 	if (err == E_OK)
 		err = rm_init_task(&w.rm, 8, "init", &w.bank, &w.vspace, &w.task);
-	if (err != E_OK)
+	if (err != E_OK) {
+		note("boot: %s", err_name(err));
 		return false;
+	}
 	give_first(&w.bank->object);
 	give_first(&w.vspace->object);
 	give_first(&w.task->object);
 	give_first(w.rm.system);
 	(void)model_space_new(w.vspace);
 	drain();
+	w.boot_pages = 0;
+	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++)
+		w.boot_pages += w.kernel.caps[boot.boot_pages[i]].child != 0;
 	w.used_first = w.bank->used;
 	return true;
 }
@@ -162,7 +177,7 @@ void check_step(void)
 {
 	const struct rm *rm = &w.rm;
 	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages;
-	uint64_t given = w.kernel.pages_used - BOOT_KERNEL_PAGES + frames - rm->cleared.count -
+	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
 	                 rm->dirty.count;
 	(void)frames;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
@@ -307,7 +322,7 @@ static bool run_seed(uint64_t seed, uint64_t steps)
 		step();
 		if (w.step % 64 == 0)
 			model_collect();
-		if (w.step % 1000 == 0)
+		if (w.step % check_every == 0)
 			check_all();
 	}
 	end_world();
@@ -360,6 +375,8 @@ int main(int argc, char **argv)
 			seeds = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--steps") && more)
 			steps_wanted = strtoull(argv[++i], NULL, 0);
+		else if (!strcmp(argv[i], "--check") && more)
+			check_every = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--last") && more)
 			replay_from = strtoull(argv[++i], NULL, 0);
 		else

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What programs do beside asking rm: touch memory, fault, call servers, serve. */
 #include "world.h"
-#include <stdio.h>
-#include <string.h>
-
-static char logged[200];
 
 void sim_logged(const char *text)
 {
 	note("log: %s", text);
-	(void)snprintf(logged, sizeof(logged), "%s", text);
-}
-
-bool was_logged(const char *text)
-{
-	return strstr(logged, text) != NULL;
 }
 
 /* -- threads -------------------------------------------------------------------------------------- */
@@ -27,13 +17,13 @@ static struct model_space *space_by_pml4(uint32_t pml4)
 	return NULL;
 }
 
-static enum rm_fault_result crash_result(void)
+/* What became of the fault of a thread that does not go on: its task's status says so. */
+static enum rm_fault_result crash_result(uint64_t badge)
 {
-	return was_logged("no region")  ? RM_FAULT_RESULT_NO_REGION
-	       : was_logged("no right")  ? RM_FAULT_RESULT_NO_RIGHT
-	       : was_logged("lost")      ? RM_FAULT_RESULT_LOST
-	       : was_logged("no memory") ? RM_FAULT_RESULT_NO_MEMORY
-	                                 : RM_FAULT_RESULT_WAIT;
+	const struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	MUST(o && o->kind == KIND_THREAD, "a thread is no more that faults");
+	const struct task *task = ((const struct thread *)o)->task;
+	return task->state == RM_TASK_STATE_DEAD ? (task->status >> 8 & 255) : RM_FAULT_RESULT_WAIT;
 }
 
 /* A message of the kernel's to rm, about a thread; true: it goes on. */
@@ -42,7 +32,6 @@ static bool fault(uint32_t t, uint64_t label, const uint64_t *words, unsigned in
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
 	uint64_t badge = sim_thread_handler(&w.kernel, t)->badge;
 	w.faults++;
-	logged[0] = 0;
 	tcb->state = SIM_IN_FAULT;
 	uint64_t ops = w.kernel.ops;
 	enum rm_fault_answer answer = rm_fault(&w.rm, badge, label, words, length);
@@ -68,9 +57,9 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	note("thread %u of %#lx: %s at %#lx", t, s->id,
 	     access == RM_ACCESS_WRITE ? "writes" : access == RM_ACCESS_READ ? "reads" : "executes",
 	     address);
-	uint64_t id = s->id;
+	uint64_t id = s->id, badge = sim_thread_handler(&w.kernel, t)->badge;
 	bool goes_on = fault(t, FAULT_VM, words, 4);
-	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result();
+	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
 	if (s->id != id)
 		return;
 	MUST(model_result_ok(s, address, access, x, result),
@@ -94,7 +83,6 @@ void thread_chance(void)
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
 	struct model_space *s = space_by_pml4(sim_thread_space(&w.kernel, t)->object);
 	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
-	MUST(handler->type != SIM_NONE || 1, "x");
 	if (!s)
 		return;
 	bool to_rm = handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&

@@ -106,7 +106,7 @@ struct sim_kernel {
 	uint32_t caps_end; /* of rm's, that were ever used */
 	uint32_t live[SIM_TYPES];
 	uint32_t asids[SIM_ASIDS]; /* PML4 objects */
-	uint32_t asid_limit;
+	uint32_t asid_limit, flat_end; /* slot pages below flat_end need no directory */
 	/* Physical memory: where it is, and whether it must be cleared. */
 	char *physical, *window;
 	bool *touched;

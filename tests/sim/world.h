@@ -127,7 +127,7 @@ struct world {
 	uint32_t *buckets;
 	uint32_t page_free, ds_next;
 	struct model_space space[MODEL_SPACES];
-	uint64_t used_first, root_extra;
+	uint64_t used_first, boot_pages;
 	uint64_t errors[64];
 	uint64_t method_ok[256], method_all[256];
 };
@@ -175,4 +175,3 @@ uint64_t model_address(const struct model_space *s);
 /* programs.c */
 void thread_chance(void);
 void server_chance(void);
-bool was_logged(const char *text);
