@@ -24,7 +24,7 @@ cptr_t rt_slot_get(void)
 	return rt_slots_get(&slots);
 }
 
-/* Deleting what is not there is no error; and nothing else can go wrong with a slot of one's own. */
+/* Deleting what is not there is no error, and nothing else can go wrong. */
 void rt_slot_clear(cptr_t slot)
 {
 	enum abi_error err = sel4_cnode_delete(rt_slot(slot));

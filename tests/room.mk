@@ -27,11 +27,13 @@ $(call image,tests/crash)
 $(call fake_guest,$(wildcard tests/fake/*.S))
 
 # rt: a system of which init is the test of rt; it starts the others.
-$(call program,tests/rt/rt_init,proto rt lib)
+$(foreach p,rt_init rt_null rt_server,$(call program,tests/rt/$(p),proto rt lib))
 $(call program,tests/rt/rt_libc,libc proto rt lib)
-$(B)/system/rt.cpio: $(foreach p,rt_init rt_libc echo ping,$(B)/prog/$(p).elf) tools/archive
+$(B)/prog/rt_init.elf $(B)/prog/rt_server.elf: $(B)/user/$(B)/gen/proto/test.c.o
+rt_files := $(foreach p,rt_null rt_server rt_libc echo ping,$(p)=$(B)/prog/$(p).elf)
+$(B)/system/rt.cpio: $(B)/prog/rt_init.elf $(foreach f,$(rt_files),$(lastword $(subst =, ,$(f)))) \
+		tools/archive
 	$(say) CPIO $@; mkdir -p $(@D)
-	$(Q)tools/archive $@ init=$(B)/prog/rt_init.elf rt_libc=$(B)/prog/rt_libc.elf \
-		echo=$(B)/prog/echo.elf ping=$(B)/prog/ping.elf garbage=tests/suites
+	$(Q)tools/archive $@ init=$< $(rt_files) garbage=tests/suites
 $(B)/image/tests/rt/rm/sel4/archive.S.o: $(B)/system/rt.cpio
 $(call image_as,tests/rt,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/rt.cpio\")

@@ -8,8 +8,8 @@
  *   err = rt_program_start(&program);
  *
  * rt_spawn() is both at once. All that the program is made of is bought from one bank, the
- * program's RT_BANK: destroying that bank ends the program and gives everything back. The bank needs
- * a pin quota of a page for each thread.
+ * program's RT_BANK: destroying that bank ends the program and gives everything back. The bank
+ * needs a pin quota of a page for each thread.
  *
  * Segments without the right to write are mapped straight from the image's dataspace where the
  * image lies at a multiple of 4096 in it (tools/archive sees to that) and its segments do so in the
@@ -36,8 +36,7 @@ struct rt_spawn {
 	cptr_t bank;            /* pays for everything, and becomes the program's */
 	cptr_t image;           /* a dataspace that can be read and executed */
 	uint64_t offset, bytes; /* where in it the ELF file is */
-	/* The file where the caller has it mapped (an archive is, once), or NULL: it is mapped for the
-	 * time being. */
+	/* The file where the caller has it mapped, or NULL: it is mapped for the time being. */
 	const void *mapped;
 	uint32_t argc, envc, gifts;
 	const char *const *argv; /* argv[0] is the program's name */

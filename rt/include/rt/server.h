@@ -65,7 +65,7 @@ struct rt_service {
 	 * taken. client->state is all zero. */
 	err_t (*open)(void *self, struct rt_client *client);
 	/* The session is over, nothing of it will come any more; to give back what is kept for it.
-	 * Nothing is left of client afterwards. Not called for one that was refused. May be NULL. */
+	 * client is no more afterwards. Not called for one that was refused. May be NULL. */
 	void (*close)(void *self, struct rt_client *client);
 	/* The client's rt_session_ring_bell(). May be NULL. */
 	void (*bell)(void *self, struct rt_client *client);
@@ -74,15 +74,17 @@ struct rt_service {
 	uint32_t clients_max;  /* 0: 1024; more are refused with LIMIT */
 	uint32_t parked_max;   /* of one client; 0: 16 */
 	uint32_t deadline_ms;  /* rm ends the server if it takes longer over a session; 0: 5 s */
-	/* Never keeps a caller: E_PENDING is the caller's answer. For servers that run on their callers'
-	 * time. */
+	/* Never keeps a caller: E_PENDING is the answer. For those on their callers' time. */
 	bool passive;
 };
 enum { RT_CLIENT_BYTES_MAX = 3840 };
 
-/* A client: an open session as the server has it. To be read only, but for state and ctx. */
+/*
+ * A client: an open session as the server has it. To be read only, but for state, ctx, and, in
+ * open(), badge.kind: what object of the interface the session's capability stands for (0: none).
+ */
 struct rt_client {
-	struct rt_badge badge; /* of the session's endpoint; kind 0 */
+	struct rt_badge badge; /* of the session's endpoint */
 	rm_session_t session;
 	struct rt_server *server;
 	uint64_t guarantee, limit; /* of its bank, as it was opened, bytes */

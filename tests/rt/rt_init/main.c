@@ -3,6 +3,7 @@
  * An init that tests rt: what a native program starts with, and starts others with. Prints TAP to
  * rm's log and switches the machine off. The programs that it starts are in its archive.
  */
+#include "test.h"
 #include <lib/cpio.h>
 #include <proto/echo_client.h>
 #include <proto/rm_client.h>
@@ -12,24 +13,9 @@
 #include <rt/slot.h>
 #include <rt/thread.h>
 
-enum { PAGE = 4096, MIB = 1 << 20 };
-
 static unsigned int passed, failed;
-static const char *test_name;
-static bool test_failed;
-
-#define CHECK(x)                                                                                   \
-	((x) ? (void)0                                                                             \
-	     : (test_failed = true, rt_log("# %s:%d: %s: %s", __FILE__, __LINE__, test_name, #x)))
-#define CHECK_OK(x)                                                                                \
-	do {                                                                                       \
-		err_t check_err = (x);                                                             \
-		if (check_err != E_OK) {                                                           \
-			test_failed = true;                                                        \
-			rt_log("# %s:%d: %s: %s: %s", __FILE__, __LINE__, test_name, #x,           \
-			       err_name(check_err));                                               \
-		}                                                                                  \
-	} while (0)
+const char *test_name;
+bool test_failed;
 
 static uint64_t ticks(void)
 {
@@ -214,7 +200,7 @@ static void open_archive(void)
 	archive_bytes = out.status.size * PAGE;
 }
 
-static err_t grant(cptr_t task, const char *name, uint8_t rights)
+err_t grant(cptr_t task, const char *name, uint8_t rights)
 {
 	struct rm_name_grant_in in = { .rights = rights };
 	while (name[in.name_count]) {
@@ -271,7 +257,7 @@ static void end(struct child *child)
 	rt_slot_put(child->bank);
 }
 
-static struct child echo, ping;
+static struct child echo, ping, tester;
 
 static void test_spawn(void)
 {
@@ -430,21 +416,31 @@ static void test_signals(void)
 	rt_slot_put(slot);
 }
 
+static void test_tester(void)
+{
+	CHECK_OK(load(&tester, "rt_server", NULL));
+	CHECK_OK(run(&tester, "test", RM_NAME_RIGHT_SERVE));
+	test_server_open();
+}
+
 /* -- figures ----------------------------------------------------------------------------------- */
 
 static void test_figures(void)
 {
 	enum { ROUNDS = 200 };
 	struct child child;
-	uint64_t start = ticks();
-	CHECK_OK(load(&child, "ping", "0"));
-	CHECK_OK(run(&child, "echo", RM_NAME_RIGHT_CONNECT));
-	uint64_t loaded = ticks();
-	while (!child.died)
-		rt_event_wait();
-	uint64_t ended = ticks();
-	end(&child);
-	rt_log("# load %lu ticks, until its end %lu", loaded - start, ended - start);
+	uint64_t start = 0, loaded = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		start = ticks();
+		CHECK_OK(load(&child, "rt_null", NULL));
+		loaded = ticks();
+		CHECK_OK(run(&child, "echo", RM_NAME_RIGHT_CONNECT));
+		while (!child.died)
+			rt_event_wait();
+		end(&child);
+	}
+	rt_log("# load %lu ticks, until its main %u", loaded - start,
+	       child.status - (uint32_t)start);
 	CHECK_OK(rt_session_open(&session, &to_echo));
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		CHECK_OK(echo_null(session.endpoint));
@@ -474,7 +470,7 @@ int rt_main(const struct rt_start *start)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)start;
 	rt_event_set(&ops, NULL);
-	rt_log("1..12");
+	rt_log("1..18");
 	test("start", test_start);
 	test("slots", test_slots);
 	test("memory", test_memory);
@@ -485,6 +481,12 @@ int rt_main(const struct rt_start *start)
 	test("session", test_session);
 	test("parked", test_parked);
 	test("signals", test_signals);
+	test("server: open", test_tester);
+	test("server: abort", test_abort);
+	test("server: objects", test_objects);
+	test("server: capabilities", test_capabilities);
+	test("server: rings", test_rings);
+	test("server: close", test_server_close);
 	test("figures", test_figures);
 	test("libc", test_libc);
 	rt_log("%u passed, %u failed", passed, failed);

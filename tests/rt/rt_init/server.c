@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a server of rt can do, by the program rt_server. */
+#include "test.h"
+#include <proto/rm_client.h>
+#include <proto/test_client.h>
+#include <rt/ring.h>
+#include <rt/slot.h>
+
+static struct rt_session session, second;
+static const struct rt_connect to_test = {
+	.name = "test", .version = TEST_VERSION, .limit = 16 * PAGE, .wait = true
+};
+static cptr_t door;
+
+static err_t add(uint64_t a, uint64_t b, uint64_t *sum)
+{
+	struct test_add_out out = { 0 };
+	err_t err = test_add(session.endpoint, &(struct test_add_in){ .a = a, .b = b }, &out);
+	*sum = out.sum;
+	return err;
+}
+
+static err_t get_door(cptr_t session_cap, cptr_t slot, uint32_t milliseconds)
+{
+	struct test_wait_out out = { 0 };
+	err_t err = test_wait(session_cap, &(struct test_wait_in){ .milliseconds = milliseconds },
+	                      rt_slot(slot), &out);
+	CHECK(err != E_OK || out.token == milliseconds);
+	return err;
+}
+
+static err_t open_door(void)
+{
+	return test_place(door, &(struct test_place_in){ .start = PAGE, .count = 1 });
+}
+
+void test_server_open(void)
+{
+	struct rt_connect poor = to_test;
+	struct rt_session more[3] = { 0 };
+	CHECK_OK(grant(RT_TASK, "test", RM_NAME_RIGHT_CONNECT));
+	poor.limit = PAGE;
+	CHECK(rt_session_open(&session, &poor) == E_NOMEM);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_OK(rt_session_open(&more[i], &to_test));
+	CHECK(rt_session_open(&session, &to_test) == E_LIMIT);
+	for (unsigned int i = 0; i < 3; i++)
+		rt_session_close(&more[i]);
+	CHECK_OK(rt_session_open(&session, &to_test));
+}
+
+/* A handler that is left from below answers, and leaves nothing. */
+void test_abort(void)
+{
+	uint64_t sum;
+	for (unsigned int i = 0; i < 100; i++) {
+		CHECK(add(i, 2, &sum) == (i == 13 ? E_RANGE : E_OK));
+		CHECK(i == 13 || sum == i + 2);
+	}
+	CHECK(add(1, 13, &sum) == E_RANGE);
+	CHECK(add(2, 14, &sum) == E_OK && sum == 16);
+	CHECK(test_ping(session.endpoint) == E_UNSUPPORTED);
+}
+
+static volatile err_t door_err[3];
+static cptr_t door_slot[3];
+
+static int wait_for_door(void *arg)
+{
+	uintptr_t i = (uintptr_t)arg;
+	door_err[i] = get_door(session.endpoint, door_slot[i], (uint32_t)(i + 2));
+	return 0;
+}
+
+void test_objects(void)
+{
+	static struct rt_worker worker[3];
+	door = rt_slot_get();
+	CHECK_OK(get_door(session.endpoint, door, 1));
+	CHECK(open_door() == E_OK);
+	CHECK(get_door(door, rt_slot_get(), 1) == E_INVAL);
+	CHECK(test_place(session.endpoint, &(struct test_place_in){ .start = PAGE, .count = 1 }) ==
+	      E_INVAL);
+	for (unsigned int i = 0; i < 3; i++) {
+		door_slot[i] = rt_slot_get();
+		CHECK_OK(rt_worker_start(&worker[i], wait_for_door, (void *)(uintptr_t)i, 0, NULL));
+		for (unsigned int j = 0; j < 50; j++)
+			rt_yield();
+	}
+	/* Two can be parked; wait names no NOMEM, so that its stub says what it is. */
+	CHECK(door_err[2] == E_PROTOCOL);
+	CHECK_OK(open_door());
+	for (unsigned int i = 0; i < 3; i++)
+		(void)rt_worker_join(&worker[i]);
+	CHECK(door_err[0] == E_OK && door_err[1] == E_OK);
+	/* Each new door ended the one before. */
+	CHECK(rt_session_is_lost(open_door()));
+	rt_slot_clear(door_slot[0]);
+	rt_slot_put(door);
+	door = door_slot[1];
+	CHECK_OK(open_door());
+	rt_slot_put(door_slot[0]);
+	rt_slot_put(door_slot[2]);
+}
+
+static err_t caps(cptr_t thing, uint8_t which, cptr_t made)
+{
+	struct test_caps_out out = { 0 };
+	return test_caps(session.endpoint, session.endpoint, thing, door,
+	                 &(struct test_caps_in){ .which = which }, rt_slot(made), &out);
+}
+
+void test_capabilities(void)
+{
+	cptr_t space = rt_slot_get(), back = rt_slot_get();
+	CHECK_OK(rm_vspace_create(RT_BANK, rt_slot(space)));
+	uint32_t slots = rt_slots_free();
+	for (unsigned int i = 0; i < 40; i++) {
+		CHECK_OK(caps(space, 0, back));
+		if (i == 39)
+			CHECK_OK(rm_vspace_destroy(back));
+		rt_slot_clear(back);
+	}
+	CHECK(rm_vspace_destroy(space) == E_GONE);
+	CHECK(rt_slots_free() == slots);
+	/* Swapped: no account, no door. */
+	CHECK(test_caps(session.endpoint, door, space, session.endpoint,
+	                &(struct test_caps_in){ 0 }, rt_slot(back),
+	                &(struct test_caps_out){ 0 }) == E_INVAL);
+	rt_slot_put(back);
+	rt_slot_put(space);
+}
+
+void test_rings(void)
+{
+	cptr_t up_memory = rt_slot_get(), down_memory = rt_slot_get(), wait = rt_slot_get();
+	struct rt_ring up, down;
+	uint64_t value, sum = 0;
+	CHECK_OK(caps(RT_VSPACE, 1, up_memory));
+	CHECK_OK(caps(RT_VSPACE, 2, down_memory));
+	CHECK_OK(caps(RT_VSPACE, 3, wait));
+	CHECK_OK(rt_ring_join(&up, &session, up_memory, 8, 8, true, wait));
+	CHECK_OK(rt_ring_join(&down, &session, down_memory, 8, 8, false, wait));
+	for (uint64_t i = 1; i <= 100; i++) {
+		CHECK_OK(rt_ring_put(&up, &i));
+		if (i % 4 != 0)
+			continue;
+		rt_ring_flush(&up);
+		for (unsigned int j = 0; j < 4; j++) {
+			CHECK_OK(rt_ring_wait(&down));
+			CHECK_OK(rt_ring_get(&down, &value));
+			sum += value;
+		}
+	}
+	CHECK(sum == 100 * 101);
+	rt_ring_fini(&up);
+	rt_ring_fini(&down);
+	rt_slot_put(up_memory);
+	rt_slot_put(down_memory);
+	rt_slot_put(wait);
+}
+
+/* The end of one session does nothing to another; objects of it are gone with it. */
+void test_server_close(void)
+{
+	uint64_t sum;
+	CHECK_OK(rt_session_open(&second, &to_test));
+	cptr_t other = rt_slot_get();
+	CHECK_OK(get_door(second.endpoint, other, 1));
+	rt_session_close(&session);
+	CHECK(rt_session_is_lost(open_door()));
+	rt_slot_put(door);
+	CHECK_OK(test_place(other, &(struct test_place_in){ .start = PAGE, .count = 1 }));
+	rt_session_close(&second);
+	rt_slot_put(other);
+	for (unsigned int i = 0; i < 50; i++) {
+		CHECK_OK(rt_session_open(&session, &to_test));
+		CHECK(add(1, i, &sum) == (i == 13 ? E_RANGE : E_OK));
+		rt_session_close(&session);
+	}
+}
