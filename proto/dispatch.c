@@ -22,16 +22,14 @@ err_t proto_check(const struct proto_interface *interface, const struct proto_re
 		return E_PROTOCOL;
 	if (request->caps != method->caps_in)
 		return E_PROTOCOL;
-	/* Of `any` kind may be one of the server's own objects, too. */
-	unsigned int any = 0;
-	for (unsigned int i = 0; i < method->caps_in; i++)
-		any |= (unsigned int)(method->cap_kinds[i] == 0) << i;
-	if ((request->unwrapped | any) != (method->unwrap | any))
-		return E_INVAL;
 	if (method->target && method->target != request->target_kind)
 		return E_INVAL;
-	for (unsigned int i = 0; i < method->caps_in; i++)
-		if (method->unwrap >> i & 1 && method->cap_kinds[i] != request->cap_kinds[i])
+	if (request->unwrapped >> method->caps_in)
+		return E_INVAL;
+	/* An `any` may be one of the server's own objects, too. */
+	for (unsigned int i = 0; i < method->caps_in && i < PROTO_CAPS_MAX; i++)
+		if (method->cap_kinds[i] && (!(request->unwrapped >> i & 1) ||
+		                             method->cap_kinds[i] != request->cap_kinds[i]))
 			return E_INVAL;
 	if (method->flags & PROTO_PRIVILEGED && !request->privileged)
 		return E_PERM;

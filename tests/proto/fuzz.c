@@ -206,7 +206,8 @@ static void dispatch(const struct proto_fuzz *fuzz, struct proto_request *reques
 	if (!method || !method->serve)
 		MUST(request->error == E_UNSUPPORTED);
 	else if (request->error == E_OK || !answered)
-		MUST(request->caps == method->caps_in && request->unwrapped == method->unwrap &&
+		MUST(request->caps == method->caps_in &&
+		     (request->unwrapped & method->unwrap) == method->unwrap &&
 		     judge(&method->in, copy, request->length) == 0 &&
 		     (request->privileged || !(method->flags & PROTO_PRIVILEGED)) &&
 		     !(request->sealed && method->flags & PROTO_CREATES));
