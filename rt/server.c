@@ -413,14 +413,16 @@ static bool serve(struct rt_server *s, struct sel4_msg *m)
 		return false;
 	}
 	struct rt_badge *target = rt_badge_find(&s->badges, m->badge);
-	if (__builtin_expect(!target, 0)) {
-		*m = (struct sel4_msg){ abi_msginfo(E_GONE, 0, 0, 0), { 0 }, 0 };
-		return true;
-	}
-	if (__builtin_expect(abi_msginfo_label(m->info) == RT_LABEL_BELL, 0)) {
-		if (s->service->bell)
+	bool rings = abi_msginfo_label(m->info) == RT_LABEL_BELL;
+	if (__builtin_expect(!target || rings, 0)) {
+		/* A capability may have come even so, and must not be in the way of the next. */
+		if (s->receive && abi_msginfo_caps(m->info) > 0)
+			rt_slot_clear(s->receive);
+		if (target && s->service->bell)
 			s->service->bell(s->self, target->client);
-		return false;
+		/* For those who call and do not send. */
+		*m = (struct sel4_msg){ abi_msginfo(target ? 0 : E_GONE, 0, 0, 0), { 0 }, 0 };
+		return true;
 	}
 	if (!handle(s, target, m))
 		return false;

@@ -55,8 +55,11 @@ static inline err_t proto_call(cptr_t dest, unsigned int number, const cptr_t *c
 	m = sel4_call(dest, m);
 	if (made)
 		proto_receive_into((struct sel4_slot){ 0 });
-	if (abi_msginfo_label(m.info) != 0)
-		return proto_reply_error(abi_msginfo_label(m.info), errors | PROTO_ERRORS_COMMON);
+	if (abi_msginfo_label(m.info) != 0) {
+		err_t err =
+		        proto_reply_error(abi_msginfo_label(m.info), errors | PROTO_ERRORS_COMMON);
+		return err != E_OK ? err : E_PROTOCOL; /* never E_OK; for those who analyse */
+	}
 	*length = (unsigned int)abi_msginfo_length(m.info);
 	if (*length > capacity || abi_msginfo_caps(m.info) != (made != NULL))
 		return E_PROTOCOL;

@@ -181,6 +181,16 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err);
 cptr_t rt_take(struct rt_request *r);
 
 /*
+ * What the i-th capability that came stands for, where it is an object of the interface. Of
+ * whichever client: to be compared with r->client.
+ */
+static inline struct rt_badge *rt_came(struct rt_request *r, unsigned int i)
+{
+	assert(i < r->proto.caps && r->proto.unwrapped >> i & 1);
+	return rt_badge_find(&r->server->badges, r->proto.cap_badges[i]);
+}
+
+/*
  * The answer carries the capability in slot. If the slot is given away with it (take), it is put
  * back afterwards. (The same as setting proto.cap_out, without take.)
  */

@@ -123,6 +123,13 @@ void test_capabilities(void)
 	}
 	CHECK(rm_vspace_destroy(space) == E_GONE);
 	CHECK(rt_slots_free() == slots);
+	/* A bell with a capability is answered, and leaves none where the next one comes. */
+	sel4_set_cap(0, RT_VSPACE);
+	CHECK(sel4_call(session.endpoint,
+	                (struct sel4_msg){ abi_msginfo(RT_LABEL_BELL, 0, 1, 0), { 0 }, 0 })
+	              .info == 0);
+	CHECK_OK(caps(RT_VSPACE, 0, back));
+	rt_slot_clear(back);
 	/* Swapped: no account, no door. */
 	CHECK(test_caps(session.endpoint, door, space, session.endpoint,
 	                &(struct test_caps_in){ 0 }, rt_slot(back),

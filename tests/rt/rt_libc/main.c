@@ -36,8 +36,8 @@ int main(int argc, char **argv)
 	pthread_t thread[THREADS];
 	int mark[THREADS];
 	struct timespec before, after;
-	if (argc != 2 || strcmp(argv[1], "seven") != 0 || !getenv("COLOUR") ||
-	    strcmp(getenv("COLOUR"), "blue") != 0)
+	const char *colour = getenv("COLOUR");
+	if (argc != 2 || strcmp(argv[1], "seven") != 0 || !colour || strcmp(colour, "blue") != 0)
 		return fail(1, "arguments");
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	for (int i = 0; i < THREADS; i++)

@@ -124,6 +124,8 @@ static err_t on_caps(void *self, struct proto_request *request, const struct tes
 	(void)self;
 	assert(request->cap_kinds[0] == TEST_OBJECT_ACCOUNT);
 	assert(request->cap_kinds[2] == TEST_OBJECT_DOOR);
+	if (rt_came(r, 0) != &r->client->badge)
+		return E_PERM;
 	out->count = (uint32_t)server.clients_count;
 	if (in->which > 0 && !state->has_rings && make_rings(r->client, state) != E_OK)
 		return E_GONE;
