@@ -30,11 +30,13 @@ static const char *result_name(uint32_t result)
 	return result < sizeof(names) / sizeof(names[0]) && names[result] ? names[result] : "?";
 }
 
-static const char *access_name(uint32_t access)
+/* Without no-execute pages the machine does not tell a fetch from a read. */
+static const char *access_name(const struct rm_task_died_event *event)
 {
-	return access == RM_ACCESS_WRITE     ? "writing"
-	       : access == RM_ACCESS_EXECUTE ? "executing"
-	                                     : "reading";
+	uint32_t access = event->status >> 16 & 255;
+	return access == RM_ACCESS_WRITE                                       ? "writing"
+	       : access == RM_ACCESS_EXECUTE || event->at == event->instruction ? "executing"
+	                                                                        : "reading";
 }
 
 static void print_fault(const char *name, const struct rm_task_died_event *event)
@@ -42,7 +44,7 @@ static void print_fault(const char *name, const struct rm_task_died_event *event
 	uint32_t fault = event->status & 255;
 	if (event->status >> 8)
 		rt_log("init: %s crashed: %s, %s 0x%lx: %s", name, fault_name(fault),
-		       access_name(event->status >> 16 & 255), event->at,
+		       access_name(event), event->at,
 		       result_name(event->status >> 8 & 255));
 	else
 		rt_log("init: %s crashed: %s at 0x%lx", name, fault_name(fault),
