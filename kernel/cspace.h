@@ -5,11 +5,17 @@
 #pragma once
 #include "kernel.h"
 
+/* A CNode that resolves all 64 bits. */
+static always_inline bool cspace_is_whole(struct cap root)
+{
+	enum { WHOLE_CNODE = CAP_CNODE << (CAP_TYPE_SHIFT - 54) | CNODE_WHOLE >> 6 };
+	return root.w0 >> 54 == WHOLE_CNODE;
+}
+
 /* Finds the slot of `cptr`; false if `root` is of another shape or the guard does not match. */
 static always_inline bool cspace_whole(struct cap root, word_t cptr, struct slot **slot)
 {
-	enum { WHOLE_CNODE = CAP_CNODE << (CAP_TYPE_SHIFT - 54) | CNODE_WHOLE >> 6 };
-	if (unlikely(root.w0 >> 54 != WHOLE_CNODE))
+	if (unlikely(!cspace_is_whole(root)))
 		return false;
 	unsigned radix = root.w0 & 63;
 	word_t index = cptr ^ root.w1 << radix;

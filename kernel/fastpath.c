@@ -7,24 +7,58 @@
  */
 #include "fastpath.h"
 
-static always_inline bool fast_call(struct tcb *caller, word_t cptr, word_t info)
+static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr)
+        __attribute__((noinline));
+
+/*
+ * The message's capabilities, all of them to the endpoint that it is sent to, become badges: so a
+ * server's clients name its objects. *caps: the caps and unwrapped fields of the message info.
+ */
+static bool unwrap(struct tcb *caller, struct tcb *callee, const struct endpoint *ep, word_t info,
+                   word_t *caps)
 {
-	word_t length = abi_msginfo_length(info);
-	ticks_t time = 0;
-	if (unlikely(abi_msginfo_caps(info)))
+	unsigned count = abi_msginfo_caps(info);
+	word_t badges[ABI_MSG_CAPS_MAX];
+	if (unlikely(!caller->buffer || !callee->buffer || !callee->buffer_writable))
 		return false;
+	for (unsigned i = 0; i < count; i++) {
+		struct cap cap;
+		if (!lookup(DEEP, caller, caller->buffer->caps_or_badges[i], &cap) ||
+		    cap_type(cap) != CAP_ENDPOINT || cap_endpoint(cap) != ep)
+			return false;
+		badges[i] = cap.w1;
+	}
+	for (unsigned i = 0; i < count; i++)
+		callee->buffer->caps_or_badges[i] = badges[i];
+	*caps = abi_msginfo(0, MASK(count), count, 0);
+	return true;
+}
+
+static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t cptr, word_t info)
+{
+	word_t length = abi_msginfo_length(info), caps = 0;
+	ticks_t time = 0;
 	struct cap cap;
-	if (unlikely(!lookup(caller, cptr, &cap) || !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
+	if (fast == PLAIN && unlikely(abi_msginfo_caps(info))) {
+		/* Smaller labels are mostly those of invocations. */
+		if (abi_msginfo_label(info) >= INV_COUNT)
+			dispatch_deep(cptr, info, SYS_CALL);
+		return false;
+	}
+	if (unlikely(!lookup(fast, caller, cptr, &cap) || !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
 	             !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return false;
 	struct endpoint *ep = cap_endpoint(cap);
 	struct tcb *callee = callee_at(ep, &time);
 	if (unlikely(!callee || !may_copy(caller, callee, length)))
 		return false;
+	if (fast == DEEP && abi_msginfo_caps(info) &&
+	    (!cap_may(cap, RIGHT_GRANT) || !unwrap(caller, callee, ep, info, &caps)))
+		return false;
 
 	copy(caller, callee, length);
 	callee->ctx.rdi = cap.w1;
-	callee->ctx.rsi = plain_info(info);
+	callee->ctx.rsi = plain_info(info) | caps;
 	call_switch(caller, callee, ep, time);
 	return true;
 }
@@ -37,11 +71,11 @@ struct service {
 	struct reply *reply;
 };
 
-static always_inline bool service_of(struct tcb *server, word_t cptr, struct service *service)
+static always_inline bool service_of(enum fast fast, struct tcb *server, word_t cptr, struct service *service)
 {
 	struct cap ep, reply;
-	if (unlikely(!lookup(server, cptr, &ep) || !cap_is_with(ep, CAP_ENDPOINT, RIGHT_READ) ||
-	             !lookup(server, server->ctx.r12, &reply) || cap_type(reply) != CAP_REPLY))
+	if (unlikely(!lookup(fast, server, cptr, &ep) || !cap_is_with(ep, CAP_ENDPOINT, RIGHT_READ) ||
+	             !lookup(fast, server, server->ctx.r12, &reply) || cap_type(reply) != CAP_REPLY))
 		return false;
 	service->ep = cap_endpoint(ep);
 	service->reply = cap_reply(reply);
@@ -87,14 +121,14 @@ static always_inline void answer(struct tcb *server, struct tcb *caller, word_t 
 	caller->ctx.rip = caller->ctx.fault_ip;
 }
 
-static always_inline bool fast_reply_recv(struct tcb *server, word_t cptr, word_t info)
+static always_inline bool fast_reply_recv(enum fast fast, struct tcb *server, word_t cptr, word_t info)
 {
 	struct service service;
 	ticks_t time = 0;
 	bool donated;
 	if (unlikely(abi_msginfo_caps(info)))
 		return false;
-	if (unlikely(!service_of(server, cptr, &service)))
+	if (unlikely(!service_of(fast, server, cptr, &service)))
 		return false;
 	struct reply *reply = service.reply;
 	if (unlikely(!caller_may_run(server, reply, info, &donated, &time)))
@@ -156,12 +190,12 @@ static always_inline bool wake(struct tcb *signaller, struct notification *ntfn,
 	return true;
 }
 
-static always_inline bool fast_signal(struct tcb *signaller, word_t cptr, word_t info)
+static always_inline bool fast_signal(enum fast fast, struct tcb *signaller, word_t cptr, word_t info)
 {
 	struct cap cap;
 	if (unlikely(abi_msginfo_caps(info))) /* they are ignored, but must resolve */
 		return false;
-	if (unlikely(!lookup(signaller, cptr, &cap) ||
+	if (unlikely(!lookup(fast, signaller, cptr, &cap) ||
 	             !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_WRITE)))
 		return false;
 	struct notification *ntfn = cap_notification(cap);
@@ -182,10 +216,10 @@ static always_inline bool fast_signal(struct tcb *signaller, word_t cptr, word_t
 }
 
 /* Waiting for a signal: there is one, or another thread is ready to run. */
-static always_inline bool fast_wait(struct tcb *thread, word_t cptr, bool blocking)
+static always_inline bool fast_wait(enum fast fast, struct tcb *thread, word_t cptr, bool blocking)
 {
 	struct cap cap;
-	if (unlikely(!lookup(thread, cptr, &cap) ||
+	if (unlikely(!lookup(fast, thread, cptr, &cap) ||
 	             !cap_is_with(cap, CAP_NOTIFICATION, RIGHT_READ)))
 		return false;
 	struct notification *ntfn = cap_notification(cap);
@@ -224,23 +258,38 @@ static always_inline bool fast_set_tls_base(struct tcb *thread, word_t base)
 
 /* ---- The entry of all system calls ---- */
 
+/* False: the general code has to do it. */
+static always_inline bool dispatch(enum fast fast, struct tcb *thread, word_t cptr, word_t info,
+                                   long nr)
+{
+	if (nr == SYS_CALL)
+		return fast_call(fast, thread, cptr, info);
+	if (nr == SYS_REPLY_RECV)
+		return fast_reply_recv(fast, thread, cptr, info);
+	if (nr == SYS_SEND || nr == SYS_NB_SEND)
+		return fast_signal(fast, thread, cptr, info);
+	if (nr == SYS_WAIT || nr == SYS_NB_WAIT)
+		return fast_wait(fast, thread, cptr, nr == SYS_WAIT);
+	return nr == SYS_SET_TLS_BASE && fast_set_tls_base(thread, cptr);
+}
+
+static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr)
+{
+	struct tcb *thread = current;
+	if (!dispatch(DEEP, thread, cptr, info, nr))
+		syscall_slow(thread, nr);
+	exit_to_user();
+}
+
 /* Does not return, so that nothing is restored that exit_to_user restores anyway. */
 _Noreturn void kernel_syscall(word_t cptr, word_t info, long nr)
 {
 	struct tcb *thread = current;
 	bool done = false;
-	if (likely(!(thread->flags & TCB_FLAG_SYSCALLS_FAULT))) {
-		if (nr == SYS_CALL)
-			done = fast_call(thread, cptr, info);
-		else if (nr == SYS_REPLY_RECV)
-			done = fast_reply_recv(thread, cptr, info);
-		else if (nr == SYS_SEND || nr == SYS_NB_SEND)
-			done = fast_signal(thread, cptr, info);
-		else if (nr == SYS_WAIT || nr == SYS_NB_WAIT)
-			done = fast_wait(thread, cptr, nr == SYS_WAIT);
-		else if (nr == SYS_SET_TLS_BASE)
-			done = fast_set_tls_base(thread, cptr);
-	}
+	if (likely(!(thread->flags & (TCB_FLAG_SYSCALLS_FAULT | TCB_DEEP_CSPACE))))
+		done = dispatch(PLAIN, thread, cptr, info, nr);
+	else if (!(thread->flags & TCB_FLAG_SYSCALLS_FAULT))
+		dispatch_deep(cptr, info, nr);
 	if (unlikely(!done))
 		syscall_slow(thread, nr);
 	exit_to_user();

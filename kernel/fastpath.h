@@ -17,14 +17,21 @@
 #include "switch.h"
 #include "time.h"
 
+/*
+ * The fast paths are compiled twice. PLAIN: the current thread's CSpace is one CNode, and no
+ * capabilities are sent. DEEP: both are allowed.
+ */
+enum fast { PLAIN, DEEP };
+
 /* The capability at `cptr`; false if there is none. */
-static always_inline bool lookup(const struct tcb *thread, word_t cptr, struct cap *cap)
+static always_inline bool lookup(enum fast fast, const struct tcb *thread, word_t cptr,
+                                 struct cap *cap)
 {
 	struct slot *slot;
 	struct cap root = thread->slots[TCB_CSPACE].cap;
 	unsigned bits = ABI_WORD_BITS;
 	if (unlikely(!cspace_whole(root, cptr, &slot) &&
-	             !(slot = cspace_path(root, cptr, &bits))))
+	             (fast == PLAIN || !(slot = cspace_path(root, cptr, &bits)))))
 		return false;
 	*cap = slot->cap;
 	return true;

@@ -111,6 +111,11 @@ struct lookup_failure {
 
 enum { TCB_NAME_LEN = 64 };
 
+/*
+ * A hint for the fast paths, and no user's: the CSpace is not one CNode that resolves all bits.
+ */
+enum { TCB_DEEP_CSPACE = 1 << 7 };
+
 struct tcb {
 	struct context ctx; /* first: the entry code finds it there */
 
@@ -118,7 +123,7 @@ struct tcb {
 	uint8_t queue; /* enum tcb_queue */
 	uint8_t priority;
 	uint8_t mcp;
-	uint8_t flags;    /* enum abi_tcb_flags */
+	uint8_t flags;    /* enum abi_tcb_flags, TCB_DEEP_CSPACE */
 	uint8_t send_aux; /* blocked in a send: rights of the endpoint capability; SEND_IS_CALL */
 	struct tcb *next, *prev;
 	struct sched_context *sc;

@@ -8,6 +8,7 @@
  * together, and tcb_buffer_gone tells when the slot is emptied (its copy of the capability is
  * marked for that).
  */
+#include "cspace.h"
 #include "arch.h"
 
 void tcb_init(struct tcb *thread)
@@ -250,7 +251,11 @@ static enum outcome check_spaces(struct invocation *inv, struct slot *cspace, wo
 static enum outcome install_spaces(struct invocation *inv, struct cap copies[2],
                                    struct slot *cspace, struct slot *vspace)
 {
+	struct tcb *thread = cap_tcb(inv->cap);
 	enum outcome outcome = install(inv, TCB_CSPACE, copies[0], cspace);
+	thread->flags &= (uint8_t)~TCB_DEEP_CSPACE;
+	if (!cspace_is_whole(copies[0]))
+		thread->flags |= TCB_DEEP_CSPACE;
 	if (outcome == DONE)
 		outcome = install(inv, TCB_VSPACE, copies[1], vspace);
 	if (cap_tcb(inv->cap) == current)
@@ -428,12 +433,12 @@ static enum outcome decode_set_flags(struct invocation *inv)
 	struct tcb *thread = cap_tcb(inv->cap);
 	if (inv->length < 2)
 		return fail(ERR_TRUNCATED_MESSAGE);
-	thread->flags = (thread->flags & ~inv_arg(inv, 0)) | (inv_arg(inv, 1) & KNOWN);
+	thread->flags = (thread->flags & ~(inv_arg(inv, 0) & KNOWN)) | (inv_arg(inv, 1) & KNOWN);
 	if (thread->flags & TCB_FLAG_FPU_DISABLED)
 		fpu_release(thread);
 	if (thread == current)
 		fpu_switch_mode(current);
-	inv_result(inv, 0, thread->flags);
+	inv_result(inv, 0, thread->flags & KNOWN);
 	return DONE;
 }
 
