@@ -129,7 +129,7 @@ static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 	const struct lib_pages nodes = bank_nodes(ds->object.bank);
 	struct page *page = (struct page *)radix_remove(&ds->pages, &nodes, index);
 	ds->resident--;
-	if (page->holders > 1)
+	if (page->holders > 1 || page->pins > 0)
 		unmap_index(rm, ds, index, page);
 	if (ds->flags & RM_DATASPACE_FLAGS_PINNED)
 		page_unpin(rm, ds->object.bank, page);
@@ -420,7 +420,7 @@ bool dataspace_work(struct rm *rm, struct dataspace *ds)
 	err_t err;
 	switch (ds->work) {
 	case WORK_FILL:
-		err = fill_step(rm, ds);
+		err = ds->object.bank->object.dying ? E_GONE : fill_step(rm, ds);
 		if (err == E_PENDING)
 			return false;
 		work_end(rm, ds);
@@ -433,7 +433,7 @@ bool dataspace_work(struct rm *rm, struct dataspace *ds)
 		answer_all(rm, &ds->working, E_OK);
 		return true;
 	default:
-		err = dataspace_copy_step(rm, ds);
+		err = ds->object.bank->object.dying ? E_GONE : dataspace_copy_step(rm, ds);
 		if (err == E_PENDING)
 			return false;
 		dataspace_copy_end(rm, ds);

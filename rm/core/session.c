@@ -464,8 +464,10 @@ err_t on_session_refuse(void *server, struct proto_request *request,
 	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
-	connect_answer(rm, s,
-	               in->reason == E_OK || in->reason == E_PENDING ? E_PERM : (err_t)in->reason);
+	/* What a client cannot be told is PERM. */
+	uint64_t told = rm_interface.methods[RM_METHOD_SESSION_CONNECT].errors | PROTO_ERRORS_COMMON;
+	bool is_told = in->reason != E_OK && told & PROTO_ERROR(in->reason);
+	connect_answer(rm, s, is_told ? (err_t)in->reason : E_PERM);
 	s->server_knows = false;
 	session_sever(rm, s, RM_REASON_CLOSED);
 	return E_OK;

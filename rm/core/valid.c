@@ -129,6 +129,9 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		must(w, r != NULL, "what is mapped is in a region");
 		if (!r || !r->dataspace || r->dataspace->object.dying)
 			continue;
+		const struct dataspace *behind = r->dataspace->backing;
+		if (behind && (behind->object.dying || behind->work == WORK_TRIM))
+			continue; /* it loses its pages one after the other */
 		bool shared;
 		const struct page *page = dataspace_page(
 		        r->dataspace, r->first + (address - r->interval.start) / PAGE, &shared);

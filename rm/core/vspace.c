@@ -579,7 +579,8 @@ static err_t copy_step(struct rm *rm, struct vspace *vspace)
 bool vspace_work(struct rm *rm, struct vspace *vspace)
 {
 	if (vspace->source) {
-		err_t err = copy_step(rm, vspace);
+		/* Its parts die with the bank, one after the other. */
+		err_t err = bank_of(vspace)->object.dying ? E_GONE : copy_step(rm, vspace);
 		if (err == E_PENDING)
 			return false;
 		copy_answer(rm, vspace, err);

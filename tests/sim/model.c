@@ -355,6 +355,17 @@ static void follow_growth(struct model_space *s)
 	}
 }
 
+static void tell_space(const struct model_space *s)
+{
+	for (unsigned int i = 0; i < s->regions; i++)
+		note("model: %#lx to %#lx, dataspace %#lx from %lu", s->region[i].start,
+		     s->region[i].end, w.ds[s->region[i].dataspace].id, s->region[i].first);
+	for (struct interval *i = interval_first(&s->core->regions); i; i = interval_next(i))
+		note("core:  %#lx to %#lx from %lu%s", i->start, i->end,
+		     container_of(i, struct region, interval)->first,
+		     container_of(i, struct region, interval)->dataspace ? "" : " ended");
+}
+
 /* A clone is as its source is now; what the core made a copy of is found by its regions. */
 void model_clone(struct model_space *to, struct model_space *from)
 {
@@ -364,13 +375,21 @@ void model_clone(struct model_space *to, struct model_space *from)
 		struct model_region r = from->region[i];
 		struct model_dataspace *m = &w.ds[r.dataspace];
 		const struct region *core = core_region(to, r.start);
-		if (r.inherit == RM_INHERIT_NONE || !r.dataspace || (is_dying(m) && !core)) {
-			MUST(!core, "a region is inherited that must not be");
+		MUST(!core || r.inherit != RM_INHERIT_NONE, "a region is inherited that must not be");
+		if (r.inherit == RM_INHERIT_NONE || (!core && (from->unsettled || is_dying(m))))
+			continue;
+		if (!core || !core->dataspace) {
+			/* Its dataspace has died, before or since. */
+			if (!is_dying(m)) {
+				tell_space(from);
+				tell_space(to);
+			}
+			MUST(is_dying(m), "a region at %#lx is not inherited", r.start);
+			r.dataspace = 0;
+			if (core)
+				region_add(to, r);
 			continue;
 		}
-		if (!core && from->unsettled)
-			continue;
-		MUST(core, "a region at %#lx is not inherited", r.start);
 		if (r.inherit == RM_INHERIT_COPY && m->core->kind != RM_DATASPACE_KIND_DEVICE) {
 			if (!copies[r.dataspace]) {
 				struct model_dataspace *copy =
@@ -565,17 +584,6 @@ static void check_dataspace(struct model_dataspace *m)
 	for (uint32_t i = m->pages; i; i = w.pages[i].next)
 		MUST(core_has(m, w.pages[i].index), "page %#lx of dataspace %#lx is gone",
 		     w.pages[i].index, m->id);
-}
-
-static void tell_space(const struct model_space *s)
-{
-	for (unsigned int i = 0; i < s->regions; i++)
-		note("model: %#lx to %#lx, dataspace %#lx from %lu", s->region[i].start,
-		     s->region[i].end, w.ds[s->region[i].dataspace].id, s->region[i].first);
-	for (struct interval *i = interval_first(&s->core->regions); i; i = interval_next(i))
-		note("core:  %#lx to %#lx from %lu%s", i->start, i->end,
-		     container_of(i, struct region, interval)->first,
-		     container_of(i, struct region, interval)->dataspace ? "" : " ended");
 }
 
 /* What does not hold is said with all regions. */
