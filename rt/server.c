@@ -286,8 +286,8 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err)
 cptr_t rt_take(struct rt_request *r)
 {
 	struct rt_server *s = r->server;
-	assert(r == s->current && s->has_come);
-	cptr_t next = rt_slot_get();
+	assert(r == s->current);
+	cptr_t next = s->has_come ? rt_slot_get() : 0;
 	if (next == 0)
 		return 0;
 	cptr_t taken = s->receive;

@@ -175,18 +175,19 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err);
 
 /*
  * Takes over the capability that came with the request as `any`: its slot is the handler's. What is
- * not taken is deleted when the handler returns. 0: there are no slots left. The request must be
- * one of a method with such a capability, and this be called once.
+ * not taken is deleted when the handler returns. 0: there are no slots left, or it is one of the
+ * server's own objects (then rt_came() has it). Once in a request.
  */
 cptr_t rt_take(struct rt_request *r);
 
 /*
- * What the i-th capability that came stands for, where it is an object of the interface. Of
- * whichever client: to be compared with r->client.
+ * What the i-th capability that came stands for, if it is one of the server's own objects; NULL
+ * else. Of whichever client: to be compared with r->client.
  */
 static inline struct rt_badge *rt_came(struct rt_request *r, unsigned int i)
 {
-	assert(i < r->proto.caps && r->proto.unwrapped >> i & 1);
+	if (i >= r->proto.caps || !(r->proto.unwrapped >> i & 1))
+		return NULL;
 	return rt_badge_find(&r->server->badges, r->proto.cap_badges[i]);
 }
 

@@ -130,6 +130,8 @@ void test_capabilities(void)
 	              .info == 0);
 	CHECK_OK(caps(RT_VSPACE, 0, back));
 	rt_slot_clear(back);
+	/* One of the server's own is not to be taken. */
+	CHECK(caps(session.endpoint, 0, back) == E_GONE);
 	/* Swapped: no account, no door. */
 	CHECK(test_caps(session.endpoint, door, space, session.endpoint,
 	                &(struct test_caps_in){ 0 }, rt_slot(back),
