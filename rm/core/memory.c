@@ -117,6 +117,41 @@ uint64_t frame_physical(const struct rm *rm, frame_t f)
 	return chunk_of(rm, f)->base + (uint64_t)(f % CHUNK_PAGES) * PAGE;
 }
 
+/*
+ * Slots for the window's copies of a chunk, and the page table for a frame there. What they are
+ * made of may need the very same: then that is taken.
+ */
+static bool window_slots(struct rm *rm, struct chunk *chunk)
+{
+	frame_t f;
+	uint32_t slot_page;
+	if (chunk->window_page)
+		return true;
+	if (slots_make(rm, rm->root, &f, &slot_page) != E_OK)
+		return false;
+	if (chunk->window_page)
+		slots_unmake(rm, rm->root, f, slot_page);
+	else
+		chunk->window_page = slot_page;
+	return true;
+}
+
+static bool window_table(struct rm *rm, frame_t f)
+{
+	uint32_t table = f / LARGE_PAGES;
+	if (bitmap_get(rm->window_tables, table))
+		return true;
+	frame_t t = object_get(rm, rm->root, OBJ_X86_PAGE_TABLE, 0);
+	if (!t)
+		return false;
+	bool meanwhile = bitmap_get(rm->window_tables, table);
+	if (meanwhile || KERNEL(rm, window_table, kernel_slot(rm, t), f) != E_OK)
+		kernel_put(rm, rm->root, t);
+	else
+		bitmap_put(rm->window_tables, table, true);
+	return bitmap_get(rm->window_tables, table);
+}
+
 /* The frame's content, mapped in rm's window from now on; NULL: the table for that is not to be
  * had. */
 void *frame_window(struct rm *rm, frame_t f)
@@ -124,22 +159,9 @@ void *frame_window(struct rm *rm, frame_t f)
 	struct frame *frame = frame_at(rm, f);
 	if (!frame->in_window) {
 		struct chunk *chunk = chunk_of(rm, f);
-		frame_t slots;
-		if (!chunk->window_page &&
-		    slots_make(rm, rm->root, &slots, &chunk->window_page) != E_OK)
+		if (!window_slots(rm, chunk) || !window_table(rm, f))
 			return NULL;
 		slot_t slot = (slot_t)chunk->window_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
-		uint32_t table = f / LARGE_PAGES;
-		if (!bitmap_get(rm->window_tables, table)) {
-			frame_t t = object_get(rm, rm->root, OBJ_X86_PAGE_TABLE, 0);
-			if (!t)
-				return NULL;
-			if (KERNEL(rm, window_table, kernel_slot(rm, t), f) != E_OK) {
-				kernel_put(rm, rm->root, t);
-				return NULL;
-			}
-			bitmap_put(rm->window_tables, table, true);
-		}
 		if (KERNEL(rm, copy, slot, frame_slot(rm, f), RIGHTS_ALL) != E_OK)
 			return NULL;
 		if (KERNEL(rm, window_map, slot, f) != E_OK) {
@@ -610,8 +632,10 @@ static err_t directory_make(struct rm *rm, uint32_t slot_page)
 	frame_t f = kernel_get(rm, rm->root);
 	if (!f)
 		return E_NOMEM;
-	err_t err = KERNEL(rm, slots_directory, page_slot(rm, f), directory);
-	if (err != E_OK)
+	bool meanwhile = bitmap_get(rm->directories, bit);
+	err_t err = meanwhile ? E_OK
+	                      : KERNEL(rm, slots_directory, page_slot(rm, f), directory);
+	if (err != E_OK || meanwhile)
 		kernel_put(rm, rm->root, f);
 	else
 		bitmap_put(rm->directories, bit, true);
