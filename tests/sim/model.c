@@ -417,6 +417,8 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	const struct object *o = living(s->id);
 	if (!o || o->dying || s->unsettled)
 		return X_ANY;
+	if (s->core->copier)
+		return X_WAIT;
 	const struct model_region *r = region_at(s, address);
 	if (!r)
 		return X_NO_REGION;
@@ -429,10 +431,10 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	const struct model_dataspace *b = &w.ds[m->backing];
 	if (unsettled(m) || (m->backing && unsettled(b)))
 		return X_ANY;
-	if (m->core->copy || s->core->copier)
-		return X_WAIT;
 	if (index >= m->size)
 		return X_LOST;
+	if (m->core->copy)
+		return X_WAIT;
 	if (page_at(m, index) || core_has(m, index))
 		return X_OK;
 	bool behind = m->backing && index < b->size;

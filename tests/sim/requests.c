@@ -335,6 +335,12 @@ static void count_ops(uint64_t before_ops, uint8_t method)
 /* The answer's label; E_PENDING: it comes later. */
 uint64_t send_request(const struct request *r)
 {
+	/* Of one that was revoked meanwhile nothing can be asked. */
+	if (!sim_is_held(&w.kernel, w.held[r->target].cap))
+		return E_GONE;
+	for (unsigned int i = 0; i < r->caps; i++)
+		if (!sim_is_held(&w.kernel, w.held[r->cap[i]].cap))
+			return E_GONE;
 	uint32_t user = sent_new();
 	struct sent *s = &w.sent[user];
 	uint64_t reply[PROTO_WORDS_MAX];
