@@ -492,8 +492,13 @@ err_t on_session_sever(void *server, struct proto_request *request,
 	struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
-	if (s->state == RM_SESSION_STATE_SEVERED && list_is_empty(&s->roots))
+	/* A client that ends it needs no telling any more that it ended. */
+	if (s->client == task)
+		event_cancel(rm, task, &s->severed_client);
+	if (s->state == RM_SESSION_STATE_SEVERED && list_is_empty(&s->roots)) {
+		session_settle(rm, s);
 		return E_OK;
+	}
 	session_sever(rm, s, s->client == task ? RM_REASON_CLOSED : RM_REASON_STOPPED);
 	for (unsigned int i = 0; i < SEVER_STEPS; i++)
 		if (session_step(rm, s))
