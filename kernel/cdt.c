@@ -13,7 +13,7 @@
  *   - the capabilities of one object, except untypeds, stand together: a last one has no
  *     neighbour of the same object (cdt_is_final).
  */
-#include "kernel.h"
+#include "cspace.h"
 
 static struct slot head;
 
@@ -74,6 +74,7 @@ void cdt_insert_child(struct slot *slot, struct cap cap, struct slot *parent)
 void cdt_move(struct slot *to, struct cap cap, struct slot *from)
 {
 	assert(slot_empty(to));
+	cspace_forget(from->cap);
 	*to = *from;
 	to->cap = cap;
 	*from = (struct slot){ 0 };
@@ -99,6 +100,7 @@ void cdt_swap(struct slot *a, struct cap a_new, struct slot *b, struct cap b_new
 
 void cdt_remove(struct slot *slot)
 {
+	cspace_forget(slot->cap);
 	struct slot *prev = slot_prev(slot), *next = slot->next;
 	prev->next = next;
 	if (next) /* the next one of the same badge may now be the first */

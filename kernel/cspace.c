@@ -8,13 +8,17 @@
  */
 #include "cspace.h"
 
+struct cspace_memory cspace_memories[CSPACE_MEMORIES];
+uint64_t cspace_epoch;
+
 /*
- * The short way through any number of levels: what is left of the cptr stands at the top of path.
- * Null: the look-up fails, and cspace_resolve says why. *bits: in, of the cptr; out, those left.
+ * Through any number of levels; what is left of the cptr stands at the top of path. Null: the
+ * look-up fails, and cspace_resolve says why. *bits: in, of the cptr; out, those left. *radix: of
+ * the last CNode.
  */
-struct slot *cspace_path(struct cap root, word_t cptr, unsigned *bits)
+static always_inline struct slot *walk(struct cap root, word_t cptr, unsigned *bits,
+                                       unsigned *last_radix)
 {
-	enum { PLAIN_CNODE = CAP_CNODE << (CAP_TYPE_SHIFT - CAP_AUX_SHIFT) }; /* without a guard */
 	unsigned left = *bits;
 	word_t path = cptr << (64 - left);
 	while (cap_type(root) == CAP_CNODE) {
@@ -26,24 +30,34 @@ struct slot *cspace_path(struct cap root, word_t cptr, unsigned *bits)
 				return NULL;
 			path <<= guard_bits;
 		}
-		left -= radix + guard_bits;
 		struct slot *slot = cap_cnode_slots(root) + (path >> (64 - radix));
-		while (left && slot->cap.w0 >> CAP_AUX_SHIFT == PLAIN_CNODE) {
-			path <<= radix;
-			radix = cap_cnode_radix(slot->cap);
-			if (unlikely(radix > left))
-				return NULL;
-			slot = cap_cnode_slots(slot->cap) + (path >> (64 - radix));
-			left -= radix;
-		}
+		left -= radix + guard_bits;
 		if (likely(left == 0 || cap_type(slot->cap) != CAP_CNODE)) {
 			*bits = left;
+			*last_radix = radix;
 			return slot;
 		}
 		path <<= radix;
-		root = slot->cap; /* one with a guard */
+		root = slot->cap;
 	}
 	return NULL;
+}
+
+struct slot *cspace_walk(struct cap root, word_t cptr)
+{
+	unsigned bits = 64, radix;
+	struct slot *slot = walk(root, cptr, &bits, &radix);
+	if (slot && bits == 0) {
+		word_t mask = MASK(radix);
+		*cspace_memory_of(cptr) = (struct cspace_memory){
+			.root = root,
+			.prefix = cptr & ~mask,
+			.mask = mask,
+			.epoch = cspace_epoch,
+			.slots = slot - (cptr & mask),
+		};
+	}
+	return slot;
 }
 
 /* Why a look-up fails. */
@@ -68,8 +82,9 @@ static enum outcome cspace_failure(struct cap root, word_t cptr, unsigned bits)
 enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
                             unsigned *bits_left)
 {
+	unsigned radix;
 	*bits_left = bits;
-	*slot = cspace_path(root, cptr, bits_left);
+	*slot = walk(root, cptr, bits_left, &radix);
 	return likely(*slot) ? DONE : cspace_failure(root, cptr, bits);
 }
 
@@ -78,6 +93,8 @@ enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t 
 {
 	unsigned bits_left;
 	if (likely(depth == 64 && cspace_whole(root, cptr, slot)))
+		return DONE;
+	if (depth == 64 && (*slot = cspace_recall(root, cptr)))
 		return DONE;
 	if (unlikely(cap_type(root) != CAP_CNODE)) {
 		(void)lookup_invalid_root();

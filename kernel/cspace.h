@@ -25,13 +25,56 @@ static always_inline bool cspace_whole(struct cap root, word_t cptr, struct slot
 	return true;
 }
 
+/*
+ * Spaces of several CNodes: the last look-ups are remembered, by root and the bits that lead to the
+ * last CNode. What is remembered holds until a slot with a CNode's capability changes, anywhere.
+ */
+struct cspace_memory {
+	struct cap root;
+	word_t prefix, mask; /* mask: of the bits that the last CNode takes */
+	uint64_t epoch;
+	struct slot *slots;
+};
+enum { CSPACE_MEMORIES = 64 };
+extern struct cspace_memory cspace_memories[CSPACE_MEMORIES];
+extern uint64_t cspace_epoch;
+
+/* A capability that stands in a slot is about to be changed or taken out. */
+static always_inline void cspace_forget(struct cap cap)
+{
+	if (unlikely(cap_type(cap) == CAP_CNODE))
+		cspace_epoch++;
+}
+
+static always_inline struct cspace_memory *cspace_memory_of(word_t cptr)
+{
+	return &cspace_memories[(cptr >> 7 ^ cptr >> 14) & (CSPACE_MEMORIES - 1)];
+}
+
+/* The slot that all 64 bits lead to, if that is remembered; else null. */
+static always_inline struct slot *cspace_recall(struct cap root, word_t cptr)
+{
+	const struct cspace_memory *m = cspace_memory_of(cptr);
+	if (likely(m->root.w0 == root.w0 && m->root.w1 == root.w1 &&
+	           (cptr & ~m->mask) == m->prefix && m->epoch == cspace_epoch))
+		return m->slots + (cptr & m->mask);
+	return NULL;
+}
+
+/* The slot that 64 bits lead to, or fewer where there is no CNode to go on; null: none. */
+static always_inline struct slot *cspace_find(struct cap root, word_t cptr)
+{
+	struct slot *slot = cspace_recall(root, cptr);
+	return likely(slot) ? slot : cspace_walk(root, cptr);
+}
+
 /* As system calls look up. */
 static always_inline enum outcome cspace_lookup(const struct tcb *thread, word_t cptr,
                                                 struct slot **slot)
 {
 	unsigned bits_left;
 	struct cap root = thread->slots[TCB_CSPACE].cap;
-	if (likely(cspace_whole(root, cptr, slot)))
+	if (likely(cspace_whole(root, cptr, slot) || (*slot = cspace_find(root, cptr))))
 		return DONE;
 	return cspace_resolve(root, cptr, 64, slot, &bits_left);
 }

@@ -25,6 +25,7 @@
  * exposed zombie does not lie in its own object.
  */
 #include "arch.h"
+#include "cspace.h"
 
 #define ZOMBIE_TCB BIT(58)
 
@@ -75,6 +76,7 @@ static void die(struct slot *slot, bool exposed)
 		count = BIT(cap_cnode_radix(cap));
 	struct cap zombie = zombie_make(cap, count);
 	struct slot *slots = zombie_slots(zombie);
+	cspace_forget(cap);
 	if (exposed && !(slot >= slots && slot < slots + count))
 		slot->cap = zombie;
 	else

@@ -7,8 +7,7 @@
  */
 #include "fastpath.h"
 
-static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr)
-        __attribute__((noinline));
+static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr) __attribute__((noinline));
 
 /*
  * The message's capabilities, all of them to the endpoint that it is sent to, become badges: so a
@@ -45,7 +44,8 @@ static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t c
 			dispatch_deep(cptr, info, SYS_CALL);
 		return false;
 	}
-	if (unlikely(!lookup(fast, caller, cptr, &cap) || !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
+	if (unlikely(!lookup(fast, caller, cptr, &cap) ||
+	             !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
 	             !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return false;
 	struct endpoint *ep = cap_endpoint(cap);
@@ -71,11 +71,14 @@ struct service {
 	struct reply *reply;
 };
 
-static always_inline bool service_of(enum fast fast, struct tcb *server, word_t cptr, struct service *service)
+static always_inline bool service_of(enum fast fast, struct tcb *server, word_t cptr,
+                                     struct service *service)
 {
 	struct cap ep, reply;
-	if (unlikely(!lookup(fast, server, cptr, &ep) || !cap_is_with(ep, CAP_ENDPOINT, RIGHT_READ) ||
-	             !lookup(fast, server, server->ctx.r12, &reply) || cap_type(reply) != CAP_REPLY))
+	if (unlikely(!lookup(fast, server, cptr, &ep) ||
+	             !cap_is_with(ep, CAP_ENDPOINT, RIGHT_READ) ||
+	             !lookup(fast, server, server->ctx.r12, &reply) ||
+	             cap_type(reply) != CAP_REPLY))
 		return false;
 	service->ep = cap_endpoint(ep);
 	service->reply = cap_reply(reply);
@@ -121,7 +124,8 @@ static always_inline void answer(struct tcb *server, struct tcb *caller, word_t 
 	caller->ctx.rip = caller->ctx.fault_ip;
 }
 
-static always_inline bool fast_reply_recv(enum fast fast, struct tcb *server, word_t cptr, word_t info)
+static always_inline bool fast_reply_recv(enum fast fast, struct tcb *server, word_t cptr,
+                                          word_t info)
 {
 	struct service service;
 	ticks_t time = 0;
@@ -190,7 +194,8 @@ static always_inline bool wake(struct tcb *signaller, struct notification *ntfn,
 	return true;
 }
 
-static always_inline bool fast_signal(enum fast fast, struct tcb *signaller, word_t cptr, word_t info)
+static always_inline bool fast_signal(enum fast fast, struct tcb *signaller, word_t cptr,
+                                      word_t info)
 {
 	struct cap cap;
 	if (unlikely(abi_msginfo_caps(info))) /* they are ignored, but must resolve */

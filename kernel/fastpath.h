@@ -29,9 +29,8 @@ static always_inline bool lookup(enum fast fast, const struct tcb *thread, word_
 {
 	struct slot *slot;
 	struct cap root = thread->slots[TCB_CSPACE].cap;
-	unsigned bits = ABI_WORD_BITS;
 	if (unlikely(!cspace_whole(root, cptr, &slot) &&
-	             (fast == PLAIN || !(slot = cspace_path(root, cptr, &bits)))))
+	             (fast == PLAIN || !(slot = cspace_find(root, cptr)))))
 		return false;
 	*cap = slot->cap;
 	return true;
