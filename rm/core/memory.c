@@ -633,8 +633,7 @@ static err_t directory_make(struct rm *rm, uint32_t slot_page)
 	if (!f)
 		return E_NOMEM;
 	bool meanwhile = bitmap_get(rm->directories, bit);
-	err_t err = meanwhile ? E_OK
-	                      : KERNEL(rm, slots_directory, page_slot(rm, f), directory);
+	err_t err = meanwhile ? E_OK : KERNEL(rm, slots_directory, page_slot(rm, f), directory);
 	if (err != E_OK || meanwhile)
 		kernel_put(rm, rm->root, f);
 	else

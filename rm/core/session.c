@@ -465,8 +465,10 @@ err_t on_session_refuse(void *server, struct proto_request *request,
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
 	/* What a client cannot be told is PERM. */
-	uint64_t told = rm_interface.methods[RM_METHOD_SESSION_CONNECT].errors | PROTO_ERRORS_COMMON;
-	bool is_told = in->reason != E_OK && told & PROTO_ERROR(in->reason);
+	uint64_t told =
+	        rm_interface.methods[RM_METHOD_SESSION_CONNECT].errors | PROTO_ERRORS_COMMON;
+	bool is_told =
+	        in->reason != E_OK && in->reason != E_PENDING && told & PROTO_ERROR(in->reason);
 	connect_answer(rm, s, is_told ? (err_t)in->reason : E_PERM);
 	s->server_knows = false;
 	session_sever(rm, s, RM_REASON_CLOSED);
@@ -565,11 +567,14 @@ err_t on_notification_create(void *server, struct proto_request *request,
                              struct rm_notification_create_out *out)
 {
 	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct task *task = target(rm);
+	bool own = in->session.raw == 0; /* it goes with the task, as its endpoints do */
+	struct session *s = own ? NULL : session_of(rm, task, in->session.raw, true, false);
 	struct notification *n;
-	if (!s || s->state == RM_SESSION_STATE_SEVERED)
+	if (own ? task->state == RM_TASK_STATE_DEAD : !s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
-	err_t err = notification_new(rm, s->object.bank, OBJ_NOTIFICATION, &s->notifications, &n);
+	err_t err = notification_new(rm, own ? task->object.bank : s->object.bank, OBJ_NOTIFICATION,
+	                             own ? &task->endpoints : &s->notifications, &n);
 	if (err != E_OK)
 		return err;
 	err = scratch_mint(rm, n->slot, CAP_ALL, in->badge);
@@ -613,7 +618,9 @@ err_t on_session_revoke_root(void *server, struct proto_request *request,
 	struct object *object = object_find(rm, in->root.raw);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
-	if (!object || object->kind != KIND_ROOT || ((struct root *)object)->session != s)
+	/* The first one is not the client's before the session is open. */
+	if (!object || object->kind != KIND_ROOT || ((struct root *)object)->session != s ||
+	    s->state == RM_SESSION_STATE_OPENING)
 		return E_NOENT;
 	root_kill(rm, (struct root *)object);
 	return E_OK;

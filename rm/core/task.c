@@ -684,3 +684,11 @@ err_t on_thread_object(void *server, struct proto_request *request)
 		request->cap_out = rm->scratch;
 	return err;
 }
+
+err_t on_thread_give_up_context(void *server, struct proto_request *request)
+{
+	struct rm *rm = server;
+	const struct thread *thread = thread_of(rm);
+	(void)request;
+	return KERNEL(rm, thread_unbind, thread->sched_context, thread->tcb);
+}

@@ -198,6 +198,11 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 	return sel4_tcb_write_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
+static enum abi_error op_thread_unbind(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	return sel4_sched_context_unbind_object(cptr(kernel, sched_context), cptr(kernel, tcb));
+}
+
 static void op_thread_suspend(void *kernel, slot_t tcb)
 {
 	must(sel4_tcb_suspend(cptr(kernel, tcb)), "suspend", tcb);
@@ -292,6 +297,7 @@ const struct kernel_ops kernel_ops = {
 	.thread_schedule = op_thread_schedule,
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
+	.thread_unbind = op_thread_unbind,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,

@@ -144,9 +144,10 @@ static uint32_t pop(uint32_t *free, uint32_t *count, uint32_t *end, uint32_t max
 static uint32_t object_new(struct sim_kernel *k, unsigned int type, uint64_t base,
                            unsigned int bits)
 {
-	uint32_t o = pop(k->free_objects, &k->objects_free, &k->objects_end, SIM_OBJECTS, "objects");
-	k->objects[o] = (struct sim_object){ .base = base, .type = (uint8_t)type,
-		                             .bits = (uint8_t)bits };
+	uint32_t o =
+	        pop(k->free_objects, &k->objects_free, &k->objects_end, SIM_OBJECTS, "objects");
+	k->objects[o] =
+	        (struct sim_object){ .base = base, .type = (uint8_t)type, .bits = (uint8_t)bits };
 	k->live[type]++;
 	return o;
 }
@@ -220,7 +221,8 @@ static void object_end(struct sim_kernel *k, uint32_t id)
 			if (k->caps[first + i].type)
 				cap_delete(k, first + i);
 		if (first >= SIM_CAP_CNODES && first < SIM_CAP_TCBS)
-			k->free_cnodes[k->cnodes_free++] = (first - SIM_CAP_CNODES) >> SLOT_PAGE_BITS;
+			k->free_cnodes[k->cnodes_free++] =
+			        (first - SIM_CAP_CNODES) >> SLOT_PAGE_BITS;
 		else if (first < SIM_RM_CAPS)
 			k->slot_page_there[first >> SLOT_PAGE_BITS] = 0;
 		break;
@@ -348,8 +350,8 @@ static void frame_init(struct sim_kernel *k, const struct sim_object *o)
 
 static void table_init(struct sim_kernel *k, uint32_t o)
 {
-	k->objects[o].data = pop(k->free_tables, &k->tables_free, &k->tables_end, SIM_TABLES,
-	                         "page tables");
+	k->objects[o].data =
+	        pop(k->free_tables, &k->tables_free, &k->tables_end, SIM_TABLES, "page tables");
 	memset(k->tables[k->objects[o].data], 0, sizeof(k->tables[0]));
 }
 
@@ -433,8 +435,8 @@ static uint32_t make(struct sim_kernel *k, uint32_t untyped, enum abi_object typ
 	else if (made.type == SIM_CNODE && at < SIM_CAP_SYSTEM)
 		cnode_init(k, o);
 	cap_put(k, at, untyped,
-	        (struct sim_cap){ .object = o, .type = made.type, .rights = RIGHTS_ALL,
-	                          .revocable = true });
+	        (struct sim_cap){
+	                .object = o, .type = made.type, .rights = RIGHTS_ALL, .revocable = true });
 	return o;
 }
 
@@ -451,8 +453,8 @@ static enum abi_error op_retype(void *kernel, slot_t untyped, enum abi_object ty
 	struct sim_kernel *k = kernel;
 	struct sim_cap *u = cap_of(k, untyped, SIM_UNTYPED, "retype");
 	MUST(count > 0 && count <= ABI_RETYPE_MAX, "kernel: retype of %u objects", count);
-	MUST(type != OBJ_UNTYPED || (size_bits >= ABI_UNTYPED_BITS_MIN &&
-	                             size_bits <= ABI_UNTYPED_BITS_MAX),
+	MUST(type != OBJ_UNTYPED ||
+	             (size_bits >= ABI_UNTYPED_BITS_MIN && size_bits <= ABI_UNTYPED_BITS_MAX),
 	     "kernel: an untyped of 2^%u", size_bits);
 	MUST(type != OBJ_CNODE || (size_bits >= 1 && size_bits <= SLOT_PAGE_BITS),
 	     "kernel: a CNode of 2^%u slots", size_bits);
@@ -592,8 +594,8 @@ static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 	MUST(cap_at(k, dest)->type == SIM_NONE, "kernel: adopt into a full slot %#lx", dest);
 	uint32_t o = object_new(k, SIM_FRAME, k->adopted + (uint64_t)i * PAGE, PAGE_BITS);
 	cap_put(k, (uint32_t)dest, 0,
-	        (struct sim_cap){ .object = o, .type = SIM_FRAME, .rights = RIGHTS_ALL,
-	                          .revocable = true });
+	        (struct sim_cap){
+	                .object = o, .type = SIM_FRAME, .rights = RIGHTS_ALL, .revocable = true });
 	return ERR_NONE;
 }
 
@@ -810,6 +812,20 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 	return ERR_NONE;
 }
 
+static enum abi_error op_thread_unbind(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	struct sim_kernel *k = kernel;
+	struct sim_tcb *t = tcb_of(k, tcb, "thread_unbind");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "thread_unbind")->object;
+	if (t->sched_context != sc)
+		return ERR_ILLEGAL_OPERATION;
+	if (fails(k))
+		return ERR_NOT_ENOUGH_MEMORY;
+	t->sched_context = 0;
+	k->objects[sc].data = 0;
+	return ERR_NONE;
+}
+
 static void op_thread_suspend(void *kernel, slot_t tcb)
 {
 	struct sim_kernel *k = kernel;
@@ -822,7 +838,7 @@ static void op_thread_resume(void *kernel, slot_t tcb)
 	struct sim_kernel *k = kernel;
 	struct sim_tcb *t = tcb_of(k, tcb, "thread_resume");
 	k->ops++;
-	MUST(t->sched_context && k->caps[tcb_cap((uint32_t)(t - k->tcbs), TCB_VSPACE)].type,
+	MUST(k->caps[tcb_cap((uint32_t)(t - k->tcbs), TCB_VSPACE)].type,
 	     "kernel: thread_resume of a thread that is not set up");
 	t->state = SIM_RUNNING;
 }
@@ -941,6 +957,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.thread_schedule = op_thread_schedule,
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
+	.thread_unbind = op_thread_unbind,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,
@@ -1042,7 +1059,9 @@ void sim_boot_endpoint(struct sim_kernel *k, slot_t slot)
 	uint32_t o = object_new(k, SIM_ENDPOINT, 0, OBJ_BITS_ENDPOINT);
 	(void)cap_at(k, slot);
 	cap_put(k, (uint32_t)slot, 0,
-	        (struct sim_cap){ .object = o, .type = SIM_ENDPOINT, .rights = RIGHTS_ALL,
+	        (struct sim_cap){ .object = o,
+	                          .type = SIM_ENDPOINT,
+	                          .rights = RIGHTS_ALL,
 	                          .revocable = true });
 }
 
@@ -1071,8 +1090,9 @@ static uint32_t call_new(struct sim_kernel *k, uint8_t state, uint32_t object, u
 {
 	for (uint32_t i = 1; i < SIM_CALLS; i++)
 		if (k->calls[i].state == SIM_CALL_FREE) {
-			k->calls[i] = (struct sim_call){ .state = state, .object = object,
-				                         .badge = badge, .user = user };
+			k->calls[i] = (struct sim_call){
+				.state = state, .object = object, .badge = badge, .user = user
+			};
 			return i;
 		}
 	sim_fail("the simulation has no more callers");
@@ -1152,6 +1172,7 @@ void sim_kernel_check(const struct sim_kernel *k)
 		MUST(k->slot_page_there[i >> SLOT_PAGE_BITS], "kernel: %#x is in no CNode", i);
 		MUST(!c->child || k->caps[c->child].parent == i, "kernel: derivation at %#x", i);
 		MUST(!c->next || k->caps[c->next].prev == i, "kernel: derivation at %#x", i);
-		MUST(!c->object || k->objects[c->object].type == c->type, "kernel: object of %#x", i);
+		MUST(!c->object || k->objects[c->object].type == c->type, "kernel: object of %#x",
+		     i);
 	}
 }
