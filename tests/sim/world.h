@@ -138,6 +138,9 @@ void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void check_step(void);
 void check_all(void);
 
+/* makeup.c: false: there is nobody who could ask for that. */
+bool make_up(struct request *r);
+
 /* requests.c */
 uint64_t send_request(const struct request *r);
 void request_chance(void);
