@@ -163,6 +163,9 @@ static bool handle(struct sel4_msg *m)
 		*m = (struct sel4_msg){ abi_msginfo(work(), 0, 0, 0), { 0 }, 0 };
 		return true;
 	}
+	/* Nobody told the time while the worker waited; a deadline that begins now needs it. */
+	if (worker.waits)
+		rm.now_ns = time_ns();
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
 		bool resumes =
