@@ -37,3 +37,10 @@ $(B)/system/rt.cpio: $(B)/prog/rt_init.elf $(foreach f,$(rt_files),$(lastword $(
 	$(Q)tools/archive $@ init=$< $(rt_files) garbage=tests/suites
 $(B)/image/tests/rt/rm/sel4/archive.S.o: $(B)/system/rt.cpio
 $(call image_as,tests/rt,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/rt.cpio\")
+
+# Systems that end by themselves, or cannot be started (tests/system).
+$(foreach s,once fails wrong absent,\
+	$(call system,tests/$(s),tests/system/$(s).manifest,init uart echo ping))
+
+# The simulation of rm's core.
+include tests/sim/sim.mk

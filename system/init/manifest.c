@@ -355,6 +355,12 @@ static bool on_once(struct parser *p)
 	return has_words(p, 0, 0);
 }
 
+static bool on_vital(struct parser *p)
+{
+	p->program->vital = true;
+	return has_words(p, 0, 0);
+}
+
 static const struct {
 	const char *word;
 	bool (*read)(struct parser *p);
@@ -381,6 +387,7 @@ static const struct {
 	{ "restarts", on_restarts, true },
 	{ "ready", on_ready, true },
 	{ "once", on_once, true },
+	{ "vital", on_vital, true },
 };
 
 static bool read_line(struct parser *p)

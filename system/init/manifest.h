@@ -63,6 +63,7 @@ struct manifest_program {
 	uint32_t restarts, within_ms; /* so many in that time, then no more */
 	bool ready;                   /* it says so itself, by init's interface */
 	bool once;                    /* the system ends with it */
+	bool vital;                   /* the system ends, and has failed, when it is given up */
 };
 
 struct manifest {

@@ -51,7 +51,7 @@ static void check_good(void)
 	       "  interrupt line 0 4 level low\n"
 	       "  limit 2M\n  guarantee 64K\n  pinned 8192\n  stack 16K\n"
 	       "  priority 7\n  ceiling 9\n  budget 500us of 2ms\n"
-	       "  restart always\n  backoff 1s\n  restarts 3 in 60s\n  ready\n"
+	       "  restart always\n  backoff 1s\n  restarts 3 in 60s\n  ready\n  vital\n"
 	       "program two\n  serve two\n  once";
 	bool good = parse(text, strlen(text));
 	if (!good)
@@ -69,7 +69,8 @@ static void check_good(void)
 	CHECK(p->limit == 2 << 20 && p->guarantee == 65536 && p->pinned == 8192);
 	CHECK(p->stack_bytes == 16384 && p->priority == 7 && p->ceiling == 9);
 	CHECK(p->budget_us == 500 && p->period_us == 2000 && p->restart == MANIFEST_ALWAYS);
-	CHECK(p->backoff_ms == 1000 && p->restarts == 3 && p->within_ms == 60000 && p->ready);
+	CHECK(p->backoff_ms == 1000 && p->restarts == 3 && p->within_ms == 60000 && p->ready &&
+	      p->vital);
 	p = &manifest.programs[1];
 	CHECK(p->once && p->restart == MANIFEST_NEVER && p->ceiling == 100 && p->args_count == 1);
 	CHECK(manifest_find(&manifest, "two") == 1 && manifest_find(&manifest, "three") == -1);
@@ -123,6 +124,7 @@ static const struct {
 	{ "program a\nonce\nrestart always\n", 1, "a" },
 	{ "program a\nonce\nprogram b\nonce\n", 3, "b" },
 	{ "program a\nonce 2\n", 2, "2" },
+	{ "program a\nvital 2\n", 2, "2" },
 	{ "program a\nports com1 9 8\n", 2, "8" },
 	{ "program a\nports com1 0x10000 8\n", 2, "0x10000" },
 	{ "program a\nports c 1 2\nports c 3 4\n", 3, "c" },

@@ -194,43 +194,65 @@ static uint64_t backoff_ns(struct program *program, uint64_t now_ns)
 	return program->in_turn == 0 ? 0 : unit_ns << (program->in_turn - 1);
 }
 
+/* Whether it is to be started again. If not, the log says why, unless the manifest does. */
+static bool comes_back(const struct program *program, bool good)
+{
+	const struct manifest_program *what = program->what;
+	if (what->restart == MANIFEST_NEVER || (what->restart == MANIFEST_FAILURE && good))
+		return false;
+	if (system_is_sealed) {
+		rt_log("init: %s stays away: the system is sealed", what->name);
+		return false;
+	}
+	if (is_too_often(program, rt_time_ns())) {
+		rt_log("init: %s is given up: %u restarts in %u ms", what->name, what->restarts,
+		       what->within_ms);
+		return false;
+	}
+	return true;
+}
+
+/* It does not come back. */
+static void give_up(struct program *program, bool good)
+{
+	const struct manifest_program *what = program->what;
+	program->state = good ? INIT_PROGRAM_STATE_ENDED : INIT_PROGRAM_STATE_GIVEN_UP;
+	if (what->once) {
+		machine_off(program->last == INIT_PROGRAM_END_EXIT ? program->status : 255);
+	} else if (what->vital && !good) {
+		rt_log("init: without %s the system is of no use", what->name);
+		machine_off(1);
+	}
+}
+
 static void start_again(struct program *program)
 {
 	program->restarted_ns[program->restarts++ % RESTARTS_MAX] = rt_time_ns();
 	if (program_start(program) == E_OK)
 		rt_log("init: %s runs again", program->what->name);
 	else
-		program->state = INIT_PROGRAM_STATE_GIVEN_UP;
+		give_up(program, false);
 }
 
 void program_ended(struct program *program, enum init_program_end how, uint32_t status)
 {
-	const struct manifest_program *what = program->what;
 	bool good = how == INIT_PROGRAM_END_EXIT && status == 0;
-	uint64_t now_ns = rt_time_ns();
+	uint64_t now_ns = rt_time_ns(), wait_ns;
 	program->last = how;
 	program->status = status;
 	program->crashes += how == INIT_PROGRAM_END_FAULT || how == INIT_PROGRAM_END_DEADLINE;
 	program->kills += how == INIT_PROGRAM_END_KILLED;
-	program->state = good ? INIT_PROGRAM_STATE_ENDED : INIT_PROGRAM_STATE_GIVEN_UP;
-	if (what->once) {
-		machine_off(how == INIT_PROGRAM_END_EXIT ? status : 255);
-	} else if (what->restart == MANIFEST_NEVER || (what->restart == MANIFEST_FAILURE && good)) {
+	if (!comes_back(program, good)) {
+		give_up(program, good);
 		return;
-	} else if (system_is_sealed) {
-		rt_log("init: %s stays away: the system is sealed", what->name);
-	} else if (is_too_often(program, now_ns)) {
-		rt_log("init: %s is given up: %u restarts in %u ms", what->name, what->restarts,
-		       what->within_ms);
-	} else {
-		uint64_t wait_ns = backoff_ns(program, now_ns);
-		program->state = INIT_PROGRAM_STATE_WAITING;
-		program->due_ns = now_ns + wait_ns;
-		if (wait_ns == 0)
-			start_again(program);
-		else
-			timer_set(program->due_ns);
 	}
+	wait_ns = backoff_ns(program, now_ns);
+	program->state = INIT_PROGRAM_STATE_WAITING;
+	program->due_ns = now_ns + wait_ns;
+	if (wait_ns == 0)
+		start_again(program);
+	else
+		timer_set(program->due_ns);
 }
 
 void programs_start_due(void)

@@ -34,7 +34,7 @@ static const char *result_name(uint32_t result)
 static const char *access_name(const struct rm_task_died_event *event)
 {
 	uint32_t access = event->status >> 16 & 255;
-	return access == RM_ACCESS_WRITE                                       ? "writing"
+	return access == RM_ACCESS_WRITE                                        ? "writing"
 	       : access == RM_ACCESS_EXECUTE || event->at == event->instruction ? "executing"
 	                                                                        : "reading";
 }
@@ -44,8 +44,7 @@ static void print_fault(const char *name, const struct rm_task_died_event *event
 	uint32_t fault = event->status & 255;
 	if (event->status >> 8)
 		rt_log("init: %s crashed: %s, %s 0x%lx: %s", name, fault_name(fault),
-		       access_name(event), event->at,
-		       result_name(event->status >> 8 & 255));
+		       access_name(event), event->at, result_name(event->status >> 8 & 255));
 	else
 		rt_log("init: %s crashed: %s at 0x%lx", name, fault_name(fault),
 		       event->instruction);
