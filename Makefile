@@ -46,7 +46,7 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel \
-	fuzz fuzz-proto mutants docs clean help
+	bench-rm fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
 
@@ -76,13 +76,19 @@ format: | need-check
 
 iso: $(isos)
 
-bench: bench-kernel
+bench: bench-kernel bench-rm
 
 bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf \
 		$(B)/tests/fake/ticks.elf | need-run
 	$(Q)tools/bench $(if $(KERNEL),--no-bars) --entry $(B)/tests/fake/ticks.elf \
 		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/kernel.elf --log $(B)/bench-kernel.log
+
+bench-rm: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/rm.elf \
+		$(B)/tests/fake/ticks.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) --entry $(B)/tests/fake/ticks.elf \
+		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
+		--image $(B)/bench/rm.elf --log $(B)/bench-rm.log
 
 # A short run of the same program is a suite of `make test`.
 CALLS ?= 10000000
@@ -126,6 +132,7 @@ help:
 #: make iso              build/freehold.iso, which GRUB boots
 #: make bench            all benchmarks; fails where a figure misses its bar
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
+#: make bench-rm         the same for rm and rt
 #: make fuzz             ten million random calls against the kernel
 #:   CALLS=n SEED=n      so many, other ones
 #: make fuzz-proto       random messages against every decoder; FUZZ_RUNS of them (1000000)

@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bench: what things cost, in instructions; the same work on Freehold and on Linux.
 # bench/kernel is a root-task image that links the framework of the test programs.
-bench_USES := abi rt
+bench_USES := abi lib proto rt
 bench_INCLUDES := tests/qemu/lib/include
 $(if $(wildcard bench/kernel/*.c),$(call image,bench/kernel,tests/qemu/lib rt lib))
+
+# bench/rm: a system of which init measures, and starts the programs that measure the rest.
+bench_programs := bench_null bench_server bench_client
+$(call library,bench/rm)
+$(foreach p,bench_init $(bench_programs),$(call program,bench/rm/$(p),bench/rm proto rt lib))
+$(B)/system/bench.cpio: $(patsubst %,$(B)/prog/%.elf,bench_init $(bench_programs)) tools/archive
+	$(say) CPIO $@; mkdir -p $(@D)
+	$(Q)tools/archive $@ init=$< $(foreach p,$(bench_programs),$(p)=$(B)/prog/$(p).elf)
+$(B)/image/bench/rm/rm/sel4/archive.S.o: $(B)/system/bench.cpio
+$(call image_as,bench/rm,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/bench.cpio\")

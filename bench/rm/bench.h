@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the parts of this benchmark share. */
+/*
+ * What the programs of this benchmark share. In instructions: under QEMU's -icount shift=0 the time
+ * stamp counter counts them. A figure is the median of its runs, or a total divided by what it was
+ * for, as the row says.
+ */
 #pragma once
 #include <lib/err.h>
+#include <rt/program.h>
 #include <rt/sel4.h>
 #include <rt/slot.h>
 #include <stdint.h>
@@ -21,6 +26,7 @@ static inline uint64_t ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
+/* Ends the program; and the machine, if it is init. */
 _Noreturn void fail(const char *what, err_t err);
 
 /* A failed step makes every figure worthless. */
@@ -33,12 +39,3 @@ _Noreturn void fail(const char *what, err_t err);
 
 void report(enum row row, uint64_t figure);
 uint64_t median(uint64_t *values, unsigned int count);
-
-cptr_t new_dataspace(uint64_t pages);
-void drop(cptr_t dataspace);
-uint64_t map(cptr_t dataspace, uint64_t address, uint64_t pages); /* address 0: anywhere */
-void unmap(uint64_t address, uint64_t pages);
-
-void measure_memory(void);
-void measure_threads(void);
-void measure_servers(void);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Threads. */
-#include "bench.h"
+#include "init.h"
 #include <proto/rm_client.h>
-#include <rt/program.h>
 
 void measure_threads(void)
 {

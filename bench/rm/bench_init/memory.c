@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* First touches, copy-on-write, copies of address spaces. */
-#include "bench.h"
+#include "init.h"
 #include <proto/rm_client.h>
 
 #define AREA 0x100000000000ul
@@ -10,13 +10,6 @@ enum { POOL = 48, MANY = 4096, COPIED = 1000, LARGE = 2 << 20 };
 static void touch(uint64_t page)
 {
 	*(volatile char *)(AREA + page * PAGE) = 1;
-}
-
-/* The pool is full again when rm's worker has nothing to do: it is above this program. */
-static void settle(void)
-{
-	for (unsigned int i = 0; i < 20; i++)
-		sel4_yield();
 }
 
 /* One page at a time, not in order, so that nothing comes with it. */
@@ -39,24 +32,33 @@ static void measure_one(void)
 	drop(ds);
 }
 
-/* In order: as many as the pool has, then so many that it must be refilled all the time. */
+/*
+ * In order. A touch in which the pool was refilled, a chunk of frames at a time, stands out; behind
+ * it come touches without.
+ */
 static void measure_around(void)
 {
+	enum { CHUNK = 128, SPIKE = 50000, WARM = 128, BLOCK = 16 };
 	cptr_t ds = new_dataspace(MANY);
 	(void)map(ds, AREA, MANY);
-	for (unsigned int i = 0; i < 128; i++)
+	unsigned int i = 0;
+	for (; i < WARM; i++)
 		touch(i);
 	settle();
+	uint64_t spike = 0;
+	for (; spike < SPIKE && i < MANY / 2; i++) {
+		uint64_t t = ticks();
+		touch(i);
+		spike = ticks() - t;
+	}
+	while (i % CHUNK != BLOCK)
+		touch(i++);
 	uint64_t t = ticks();
-	for (unsigned int i = 128; i < 128 + POOL; i++)
-		touch(i);
-	uint64_t without = (ticks() - t) / POOL;
-	report(ROW_TOUCH_AROUND, without);
-	t = ticks();
-	for (unsigned int i = 128 + POOL; i < MANY; i++)
-		touch(i);
-	uint64_t with = (ticks() - t) / (MANY - 128 - POOL);
-	report(ROW_REFILL, with > without ? with - without : 0);
+	for (unsigned int k = 0; k < POOL; k++)
+		touch(i++);
+	uint64_t page = (ticks() - t) / POOL;
+	report(ROW_TOUCH_AROUND, page);
+	report(ROW_REFILL, spike < SPIKE ? 0 : (spike - BLOCK * page) / CHUNK);
 	unmap(AREA, MANY);
 	drop(ds);
 }
