@@ -36,7 +36,7 @@ static bool again(err_t err)
 }
 
 /* What is left of the buffer moves to its beginning. */
-static void send(void)
+void console_send(void)
 {
 	struct console_write_out taken;
 	while (out.bytes_count > 0) {
@@ -56,7 +56,7 @@ static void put(void *to, char c)
 {
 	(void)to;
 	if (out.bytes_count == CONSOLE_TEXT_MAX)
-		send();
+		console_send();
 	out.bytes[out.bytes_count++] = (uint8_t)c;
 }
 
@@ -81,7 +81,7 @@ void console_drain(void)
 {
 	err_t err;
 	do {
-		send();
+		console_send();
 		err = console_flush(console.endpoint);
 	} while (again(err));
 }
@@ -90,7 +90,7 @@ uint8_t console_key(void)
 {
 	const struct console_read_in most = { .most = CONSOLE_TEXT_MAX };
 	while (in_next >= in.bytes_count) {
-		send();
+		console_send();
 		err_t err = console_read(console.endpoint, &most, &in);
 		in_next = 0;
 		if (err == E_OK)

@@ -16,5 +16,8 @@ __attribute__((format(printf, 1, 2))) void console_print(const char *format, ...
 /* The next key; what was printed is shown first. Ends the program if there is no console any more. */
 uint8_t console_key(void);
 
+/* All that was printed is the console's: what others print comes behind it. */
+void console_send(void);
+
 /* All that was printed is on its way out of the machine. */
 void console_drain(void);

@@ -417,6 +417,7 @@ int rt_main(const struct rt_start *start)
 		console_print("> ");
 		line_clear(&line);
 		more = read_line(&line);
+		console_send();
 		run_line(&line);
 	}
 	on_quit("");
