@@ -39,7 +39,6 @@ static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t c
 	ticks_t time = 0;
 	struct cap cap;
 	if (fast == PLAIN && unlikely(abi_msginfo_caps(info))) {
-		/* Smaller labels are mostly those of invocations. */
 		if (abi_msginfo_label(info) >= INV_COUNT)
 			dispatch_deep(cptr, info, SYS_CALL);
 		return false;
@@ -281,7 +280,9 @@ static always_inline bool dispatch(enum fast fast, struct tcb *thread, word_t cp
 static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr)
 {
 	struct tcb *thread = current;
-	if (!dispatch(DEEP, thread, cptr, info, nr))
+	/* Smaller labels are mostly those of invocations. */
+	bool invokes = nr == SYS_CALL && abi_msginfo_label(info) < INV_COUNT;
+	if (invokes || !dispatch(DEEP, thread, cptr, info, nr))
 		syscall_slow(thread, nr);
 	exit_to_user();
 }

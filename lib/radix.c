@@ -59,6 +59,8 @@ static struct radix_node *leaf_of(const struct radix *radix, uint64_t index)
 
 uint64_t radix_get(const struct radix *radix, uint64_t index)
 {
+	if (radix->recent && radix->recent_at == index / RADIX_FANOUT)
+		return radix->recent->place[digit(index, 0)];
 	const struct radix_node *leaf = leaf_of(radix, index);
 	return leaf ? leaf->place[digit(index, 0)] : 0;
 }
@@ -113,6 +115,11 @@ static struct radix_node *from_chain(struct radix *radix, struct radix_node **ch
 err_t radix_set(struct radix *radix, const struct lib_pages *nodes, uint64_t index, uint64_t value)
 {
 	assert(value != 0);
+	if (radix->recent && radix->recent_at == index / RADIX_FANOUT) {
+		radix->count += radix->recent->place[digit(index, 0)] == 0;
+		take(radix->recent, digit(index, 0), value);
+		return E_OK;
+	}
 	struct radix_node *chain;
 	if (!get_chain(nodes, nodes_lacking(radix, index), &chain))
 		return E_NOMEM;
@@ -135,6 +142,8 @@ err_t radix_set(struct radix *radix, const struct lib_pages *nodes, uint64_t ind
 	assert(!chain);
 	radix->count += node->place[digit(index, 0)] == 0;
 	take(node, digit(index, 0), value);
+	radix->recent = node;
+	radix->recent_at = index / RADIX_FANOUT;
 	return E_OK;
 }
 
@@ -172,6 +181,8 @@ uint64_t radix_remove(struct radix *radix, const struct lib_pages *nodes, uint64
 			return value;
 		}
 		radix->nodes--;
+		if (path[level] == radix->recent)
+			radix->recent = NULL;
 		nodes->put(nodes->ctx, path[level]);
 	}
 	radix->root = NULL;
@@ -223,8 +234,9 @@ bool radix_valid(const struct radix *radix)
 	const struct radix_node *path[LEVELS_MAX];
 	unsigned int at[LEVELS_MAX];
 	uint64_t count = 0, nodes = 0;
+	bool is_recent = false;
 	if (!radix->root)
-		return radix->height == 0 && radix->count == 0 && radix->nodes == 0;
+		return radix->height == 0 && radix->count == 0 && radix->nodes == 0 && !radix->recent;
 	if (radix->height == 0 || radix->height > LEVELS_MAX ||
 	    (radix->height > 1 && radix->root->taken == 1))
 		return false;
@@ -233,6 +245,7 @@ bool radix_valid(const struct radix *radix)
 	at[level] = 0;
 	while (level < radix->height) {
 		const struct radix_node *node = path[level];
+		is_recent = is_recent || (level == 0 && node == radix->recent);
 		if (at[level] == 0) {
 			nodes++;
 			if (!node->taken)
@@ -251,5 +264,5 @@ bool radix_valid(const struct radix *radix)
 			at[level] = 0;
 		}
 	}
-	return count == radix->count && nodes == radix->nodes;
+	return count == radix->count && nodes == radix->nodes && (!radix->recent || is_recent);
 }

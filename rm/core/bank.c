@@ -12,22 +12,6 @@
 #include "internal.h"
 #include <lib/assert.h>
 
-bool bank_charge(struct rm *rm, struct bank *bank, uint64_t pages)
-{
-	(void)rm;
-	if (pages > bank->limit - bank->used)
-		return false;
-	bank->used += pages;
-	return true;
-}
-
-void bank_release(struct rm *rm, struct bank *bank, uint64_t pages)
-{
-	(void)rm;
-	assert(pages <= bank->used);
-	bank->used -= pages;
-}
-
 /* -- records of rm's own ------------------------------------------------------------------------ */
 
 static void *pages_get(void *ctx)
@@ -184,7 +168,11 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 		return false;
 	}
 	if (!list_is_empty(&bank->objects)) {
-		object_kill(rm, container_of(list_first(&bank->objects), struct object, link));
+		struct object *object = container_of(list_first(&bank->objects), struct object, link);
+		/* The last in the list: a task that is on its way out still needs them. */
+		if (object->kind != KIND_NOTIFICATION ||
+		    list_is_empty(&((struct notification *)object)->link))
+			object_kill(rm, object);
 		return false;
 	}
 	if (bank->object_count > 0 || bank->child_count > 0)
@@ -207,7 +195,10 @@ err_t object_new(struct rm *rm, struct bank *bank, uint8_t kind, void *made)
 	object->kind = kind;
 	object->bank = bank;
 	list_init(&object->waiters);
-	list_push_back(&bank->objects, &object->link);
+	if (kind == KIND_NOTIFICATION)
+		list_push_back(&bank->objects, &object->link);
+	else
+		list_push_front(&bank->objects, &object->link);
 	bank->object_count++;
 	*(void **)made = entry;
 	return E_OK;

@@ -120,7 +120,7 @@ static void unmap_index(struct rm *rm, struct dataspace *ds, uint64_t index,
 		if (index < r->first || index - r->first >= pages)
 			continue;
 		uint64_t address = r->interval.start + (index - r->first) * PAGE;
-		unmap_range(rm, r->vspace, address, address + PAGE);
+		unmap_page(rm, r->vspace, address);
 	}
 }
 
@@ -181,6 +181,8 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 	*page = from;
 	if (!shared)
 		return E_OK;
+	/* What shows the old page goes first: so its original capability is free for rm's window. */
+	unmap_index(rm, ds, index, from);
 	err_t err = page_copy(rm, ds->object.bank, from, page);
 	if (err != E_OK)
 		return err;
@@ -189,7 +191,6 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 		page_drop(rm, ds->object.bank, *page);
 		return err;
 	}
-	unmap_index(rm, ds, index, from);
 	if (own)
 		page_drop(rm, ds->object.bank, own);
 	else
@@ -266,8 +267,7 @@ static void work_begin(struct rm *rm, struct dataspace *ds, uint8_t work)
 static void work_end(struct rm *rm, struct dataspace *ds)
 {
 	ds->work = WORK_NONE;
-	list_remove(&ds->object.link);
-	list_push_back(&ds->object.bank->objects, &ds->object.link);
+	job_end(&ds->object);
 	(void)rm;
 }
 

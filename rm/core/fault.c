@@ -164,7 +164,7 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 		fault->told = true;
 		return RM_FAULT_RESULT_WAIT;
 	}
-	bool shared, filled = false;
+	bool shared, filled = false, copied = false;
 	struct page *page = dataspace_page(ds, index, &shared);
 	if (!page) {
 		struct dataspace *source = source_of(ds, index);
@@ -181,11 +181,12 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 		if (dataspace_own(rm, ds, index, &page) != E_OK)
 			return RM_FAULT_RESULT_NO_MEMORY;
 		shared = false;
+		copied = true;
 	}
 	if (map_page(rm, vspace, address, page->frame, r->rights & RM_RIGHT_WRITE && !shared,
 	             attributes_of(r)) != E_OK)
 		return RM_FAULT_RESULT_NO_MEMORY;
-	if (filled || access != RM_ACCESS_WRITE || r->around > 1)
+	if (filled || !copied)
 		map_around(rm, r, address, filled);
 	return RM_FAULT_RESULT_RESUME;
 }

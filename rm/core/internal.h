@@ -1,20 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the parts of the core have of each other; each function is explained where it stands. */
 #pragma once
+#include <lib/assert.h>
 #include <rm/core.h>
 
 /* An op of the kernel's that may fail: an error of the core. */
-err_t kernel_err(struct rm *rm, enum abi_error err);
+err_t kernel_refused(struct rm *rm);
+static inline err_t kernel_err(struct rm *rm, enum abi_error err)
+{
+	return __builtin_expect(err == ERR_NONE, 1) ? E_OK : kernel_refused(rm);
+}
 #define KERNEL(rm, op, ...) kernel_err(rm, (rm)->ops->op((rm)->kernel, __VA_ARGS__))
 
 /* -- memory.c: pages, slots, records -------------------------------------------------------- */
+static inline struct chunk *chunk_of(const struct rm *rm, frame_t f)
+{
+	return &rm->chunks[f >> CHUNK_BITS];
+}
+
+static inline struct frame *frame_at(const struct rm *rm, frame_t f)
+{
+	return &chunk_of(rm, f)->frames[f % CHUNK_PAGES];
+}
+
+/* The capability with which a page was made: a frame, or a kernel page's untyped. */
+static inline slot_t page_slot(const struct rm *rm, frame_t f)
+{
+	return (slot_t)chunk_of(rm, f)->slot_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
+}
+
+/* What was made of a kernel page, if it is one object. */
+static inline slot_t kernel_slot(const struct rm *rm, frame_t f)
+{
+	return (slot_t)chunk_of(rm, f)->object_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
+}
+
+/* A frame's original capability. */
+static inline slot_t frame_slot(const struct rm *rm, frame_t f)
+{
+	return chunk_of(rm, f)->kind == CHUNK_KERNEL ? kernel_slot(rm, f) : page_slot(rm, f);
+}
+
 err_t memory_init(struct rm *rm, const struct rm_boot *boot);
-struct frame *frame_at(const struct rm *rm, frame_t f);
 void frames_push(struct rm *rm, struct frame_list *list, frame_t f);
 void frames_remove(struct rm *rm, struct frame_list *list, frame_t f);
-slot_t page_slot(const struct rm *rm, frame_t f);
-slot_t frame_slot(const struct rm *rm, frame_t f);
-slot_t kernel_slot(const struct rm *rm, frame_t f);
 uint64_t frame_physical(const struct rm *rm, frame_t f);
 void *frame_window(struct rm *rm, frame_t f);
 frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared);
@@ -23,6 +52,7 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 void frame_put(struct rm *rm, struct bank *bank, frame_t f);
 err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f);
 bool memory_refill(struct rm *rm);
+bool memory_is_low(const struct rm *rm);
 frame_t kernel_get(struct rm *rm, struct bank *bank);
 void kernel_put(struct rm *rm, struct bank *bank, frame_t f);
 frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsigned int bits);
@@ -37,8 +67,20 @@ void reply_put(struct rm *rm, slot_t reply);
 
 /* -- bank.c: who pays ------------------------------------------------------------------------ */
 err_t bank_init_root(struct rm *rm, uint64_t limit);
-bool bank_charge(struct rm *rm, struct bank *bank, uint64_t pages);
-void bank_release(struct rm *rm, struct bank *bank, uint64_t pages);
+static inline bool bank_charge(struct bank *bank, uint64_t pages)
+{
+	if (pages > bank->limit - bank->used)
+		return false;
+	bank->used += pages;
+	return true;
+}
+
+static inline void bank_release(struct bank *bank, uint64_t pages)
+{
+	assert(pages <= bank->used);
+	bank->used -= pages;
+}
+
 err_t bank_new(struct rm *rm, struct bank *parent, uint64_t guarantee, uint64_t limit,
                uint64_t pin_limit, struct bank **made);
 err_t object_new(struct rm *rm, struct bank *bank, uint8_t kind, void *made);
@@ -59,6 +101,7 @@ err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights);
 void scratch_clear(struct rm *rm);
 void object_kill(struct rm *rm, struct object *object);
 void job_add(struct rm *rm, struct object *object);
+void job_end(struct object *object);
 err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method);
 void answer_err(struct rm *rm, struct waiter *waiter, err_t err);
 void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *request);
@@ -93,7 +136,7 @@ bool page_pin(struct bank *bank, struct page *page);
 err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,
                unsigned int attributes);
 void unmap_frame(struct rm *rm, frame_t f);
-void unmap_range(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end);
+void unmap_page(struct rm *rm, struct vspace *vspace, uint64_t address);
 bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end);
 bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end);
 bool vspace_work(struct rm *rm, struct vspace *vspace);

@@ -25,25 +25,14 @@
 
 enum { KERNEL_RESERVE = 8, FRAME_RESERVE = 4, DIRECTORY = SLOT_PAGE };
 
-err_t kernel_err(struct rm *rm, enum abi_error err)
+/* The kernel refused something: counted, for it should not. */
+err_t kernel_refused(struct rm *rm)
 {
-	if (__builtin_expect(err == ERR_NONE, 1))
-		return E_OK;
 	rm->failures_kernel++;
 	return E_LIMIT;
 }
 
 /* -- lists of frames and of chunks ------------------------------------------------------------ */
-
-static struct chunk *chunk_of(const struct rm *rm, frame_t f)
-{
-	return &rm->chunks[f >> CHUNK_BITS];
-}
-
-struct frame *frame_at(const struct rm *rm, frame_t f)
-{
-	return &chunk_of(rm, f)->frames[f % CHUNK_PAGES];
-}
 
 void frames_push(struct rm *rm, struct frame_list *list, frame_t f)
 {
@@ -94,24 +83,6 @@ static void chunks_remove(struct rm *rm, struct chunk_list *list, uint32_t c)
 
 /* -- addresses -------------------------------------------------------------------------------- */
 
-/* The capability with which a page was made: a frame, or a kernel page's untyped. */
-slot_t page_slot(const struct rm *rm, frame_t f)
-{
-	return (slot_t)chunk_of(rm, f)->slot_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
-}
-
-/* What was made of a kernel page, if it is one object. */
-slot_t kernel_slot(const struct rm *rm, frame_t f)
-{
-	return (slot_t)chunk_of(rm, f)->object_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
-}
-
-/* A frame's original capability. */
-slot_t frame_slot(const struct rm *rm, frame_t f)
-{
-	return chunk_of(rm, f)->kind == CHUNK_KERNEL ? kernel_slot(rm, f) : page_slot(rm, f);
-}
-
 uint64_t frame_physical(const struct rm *rm, frame_t f)
 {
 	return chunk_of(rm, f)->base + (uint64_t)(f % CHUNK_PAGES) * PAGE;
@@ -152,24 +123,38 @@ static bool window_table(struct rm *rm, frame_t f)
 	return bitmap_get(rm->window_tables, table);
 }
 
-/* The frame's content, mapped in rm's window from now on; NULL: the table for that is not to be
- * had. */
-void *frame_window(struct rm *rm, frame_t f)
+/* Maps the frame in rm's window: by the original capability if nothing is, or by a copy. */
+static bool window_show(struct rm *rm, frame_t f, bool by_copy)
 {
 	struct frame *frame = frame_at(rm, f);
-	if (!frame->in_window) {
-		struct chunk *chunk = chunk_of(rm, f);
-		if (!window_slots(rm, chunk) || !window_table(rm, f))
-			return NULL;
-		slot_t slot = (slot_t)chunk->window_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
+	struct chunk *chunk = chunk_of(rm, f);
+	slot_t slot = frame_slot(rm, f);
+	bool copies = by_copy || frame->original_used;
+	if (!window_table(rm, f) || (copies && !window_slots(rm, chunk)))
+		return false;
+	if (copies) {
+		slot = (slot_t)chunk->window_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
 		if (KERNEL(rm, copy, slot, frame_slot(rm, f), RIGHTS_ALL) != E_OK)
-			return NULL;
-		if (KERNEL(rm, window_map, slot, f) != E_OK) {
-			rm->ops->remove(rm->kernel, slot);
-			return NULL;
-		}
-		frame->in_window = true;
+			return false;
 	}
+	if (KERNEL(rm, window_map, slot, f) != E_OK) {
+		if (copies)
+			rm->ops->remove(rm->kernel, slot);
+		return false;
+	}
+	frame->in_window = true;
+	frame->original_used |= !copies;
+	return true;
+}
+
+/*
+ * The frame's content, in rm's window from now on, until the frame's end. NULL: there is no memory
+ * for what that needs.
+ */
+void *frame_window(struct rm *rm, frame_t f)
+{
+	if (!frame_at(rm, f)->in_window && !window_show(rm, f, false))
+		return NULL;
 	return rm->window + (uint64_t)f * PAGE;
 }
 
@@ -290,6 +275,8 @@ static struct frame_list *free_list(struct rm *rm, const struct frame *frame)
 		return &rm->cleared;
 	case FRAME_DIRTY:
 		return &rm->dirty;
+	case FRAME_READY:
+		return &rm->ready;
 	default:
 		assert(frame->use == FRAME_KERNEL_FREE);
 		return &rm->kernel_free;
@@ -355,11 +342,19 @@ static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
 	chunk->free = (uint16_t)pages;
 	chunks_push(rm, &rm->empty[kind], c);
 	__builtin_memset(chunk->frames, 0, pages * sizeof(struct frame));
-	/* The lowest page is taken first. */
-	for (unsigned int i = pages; i-- > 0;) {
-		chunk->frames[i].use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED;
-		frames_push(rm, free_list(rm, &chunk->frames[i]), c << CHUNK_BITS | i);
+	/* All of them come first in their list, the lowest page first of all. */
+	struct frame_list *list = kind == CHUNK_KERNEL ? &rm->kernel_free : &rm->cleared;
+	frame_t first = c << CHUNK_BITS, after = list->first;
+	for (unsigned int i = 0; i < pages; i++) {
+		struct frame *frame = &chunk->frames[i];
+		frame->use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED;
+		frame->prev = i ? first + i - 1 : 0;
+		frame->next = i + 1 < pages ? first + i + 1 : after;
 	}
+	if (after)
+		frame_at(rm, after)->prev = first + pages - 1;
+	list->first = first;
+	list->count += pages;
 }
 
 /* Opens one more chunk. False: no memory is left for that. */
@@ -426,13 +421,13 @@ static void chunk_give(struct rm *rm, frame_t f, uint8_t use)
 /* An untyped of 4 KiB; 0: none is left, or not in the bank. */
 frame_t kernel_get(struct rm *rm, struct bank *bank)
 {
-	if (!bank_charge(rm, bank, 1))
+	if (!bank_charge(bank, 1))
 		return 0;
 	if (rm->kernel_free.count <= KERNEL_RESERVE)
 		(void)chunk_open(rm, CHUNK_KERNEL);
 	frame_t f = rm->kernel_free.first;
 	if (!f || (rm->kernel_free.count <= KERNEL_RESERVE / 2 && !rm->opening)) {
-		bank_release(rm, bank, 1);
+		bank_release(bank, 1);
 		return 0;
 	}
 	chunk_take(rm, f);
@@ -446,7 +441,7 @@ void kernel_put(struct rm *rm, struct bank *bank, frame_t f)
 	rm->ops->revoke(rm->kernel, page_slot(rm, f)); /* its copy in the window, too */
 	*frame_at(rm, f) = (struct frame){ 0 };
 	chunk_give(rm, f, FRAME_KERNEL_FREE);
-	bank_release(rm, bank, 1);
+	bank_release(bank, 1);
 }
 
 /* A kernel object of one page, in kernel_slot(); 0: none. */
@@ -462,6 +457,11 @@ frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsig
 
 /* -- frames ------------------------------------------------------------------------------------ */
 
+static uint64_t free_frames(const struct rm *rm)
+{
+	return rm->cleared.count + rm->dirty.count + rm->ready.count;
+}
+
 static bool frame_clear(struct rm *rm, frame_t f)
 {
 	void *content = frame_window(rm, f);
@@ -476,28 +476,27 @@ static bool frame_clear(struct rm *rm, frame_t f)
  */
 frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 {
-	struct frame_list *first = cleared ? &rm->cleared : &rm->dirty;
-	struct frame_list *second = cleared ? &rm->dirty : &rm->cleared;
-	if (!bank_charge(rm, bank, 1))
+	if (!bank_charge(bank, 1))
 		return 0;
-	if (rm->cleared.count + rm->dirty.count <= FRAME_RESERVE)
+	if (free_frames(rm) <= FRAME_RESERVE)
 		(void)chunk_open(rm, CHUNK_FRAMES);
-	frame_t f = first->first ? first->first : second->first;
-	bool reserved = rm->cleared.count + rm->dirty.count <= FRAME_RESERVE / 2 && !rm->opening;
-	if (!f || reserved) {
-		/* The last resort: kernel pages become frames. */
-		f = reserved || !f ? object_get(rm, rm->root, OBJ_X86_4K_PAGE, 0) : 0;
-		if (f) {
-			bank_release(rm, rm->root, 1);
+	if (free_frames(rm) <= FRAME_RESERVE / 2 && !rm->opening) {
+		/* The last resort: a kernel page becomes a frame. */
+		frame_t f = object_get(rm, rm->root, OBJ_X86_4K_PAGE, 0);
+		bank_release(f ? rm->root : bank, 1);
+		if (f)
 			frame_at(rm, f)->has_page_slot = true;
-			return f;
-		}
-		bank_release(rm, bank, 1);
+		return f;
+	}
+	frame_t dirty = rm->ready.first ? rm->ready.first : rm->dirty.first;
+	frame_t f = rm->cleared.first && (cleared || !dirty) ? rm->cleared.first : dirty;
+	if (!f) {
+		bank_release(bank, 1);
 		return 0;
 	}
-	bool dirty = frame_at(rm, f)->use == FRAME_DIRTY;
+	bool clears = cleared && frame_at(rm, f)->use != FRAME_CLEARED;
 	chunk_take(rm, f);
-	if (cleared && dirty && !frame_clear(rm, f)) {
+	if (clears && !frame_clear(rm, f)) {
 		frame_put(rm, bank, f);
 		return 0;
 	}
@@ -512,10 +511,10 @@ void frame_put(struct rm *rm, struct bank *bank, frame_t f)
 		kernel_put(rm, bank, f);
 		return;
 	}
-	bool in_window = frame->in_window;
-	*frame = (struct frame){ .in_window = in_window };
+	*frame = (struct frame){ .in_window = frame->in_window,
+		                 .original_used = frame->original_used };
 	chunk_give(rm, f, FRAME_DIRTY);
-	bank_release(rm, bank, 1);
+	bank_release(bank, 1);
 }
 
 /* Whether count free frames stand together from f on. */
@@ -523,7 +522,7 @@ static bool run_is_free(struct rm *rm, frame_t f, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++) {
 		uint8_t use = frame_at(rm, f + (frame_t)i)->use;
-		if (use != FRAME_CLEARED && use != FRAME_DIRTY)
+		if (use != FRAME_CLEARED && use != FRAME_DIRTY && use != FRAME_READY)
 			return false;
 	}
 	return true;
@@ -533,7 +532,7 @@ static frame_t run_take(struct rm *rm, struct bank *bank, frame_t f, uint64_t co
 {
 	bool cleared = true;
 	for (uint64_t i = 0; i < count; i++) {
-		bool dirty = frame_at(rm, f + (frame_t)i)->use == FRAME_DIRTY;
+		bool dirty = frame_at(rm, f + (frame_t)i)->use != FRAME_CLEARED;
 		chunk_take(rm, f + (frame_t)i);
 		frame_at(rm, f + (frame_t)i)->use = FRAME_PAGE;
 		cleared = cleared && (!dirty || frame_clear(rm, f + (frame_t)i));
@@ -550,7 +549,7 @@ static frame_t run_take(struct rm *rm, struct bank *bank, frame_t f, uint64_t co
 frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
                       uint64_t below)
 {
-	if (count > CHUNK_PAGES || !bank_charge(rm, bank, count))
+	if (count > CHUNK_PAGES || !bank_charge(bank, count))
 		return 0;
 	for (unsigned int tries = 0; tries < 2; tries++) {
 		for (uint32_t c = rm->chunks_count; c-- > 1;) {
@@ -572,7 +571,7 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 		if (!chunk_open(rm, CHUNK_FRAMES))
 			break;
 	}
-	bank_release(rm, bank, count);
+	bank_release(bank, count);
 	return 0;
 }
 
@@ -601,23 +600,39 @@ err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
 	return E_OK;
 }
 
+/* The frame goes from the list of dirty ones to another. */
+static void dirty_becomes(struct rm *rm, frame_t f, uint8_t use)
+{
+	frames_remove(rm, &rm->dirty, f);
+	frame_at(rm, f)->use = use;
+	frames_push(rm, free_list(rm, frame_at(rm, f)), f);
+}
+
 /*
- * Has more frames cleared in advance, up to CLEARED_WANTED. Fresh memory first, which the kernel
- * clears in one go. False: there are enough.
+ * Has more frames cleared in advance (fresh memory first, which the kernel clears in one go), and
+ * more that rm can write to at once, for copies. False: there are enough.
  */
 bool memory_refill(struct rm *rm)
 {
-	if (rm->cleared.count >= CLEARED_WANTED)
-		return false;
-	if (chunk_open(rm, CHUNK_FRAMES))
-		return true;
 	frame_t f = rm->dirty.first;
-	if (!f || !frame_clear(rm, f))
+	if (rm->cleared.count < CLEARED_WANTED) {
+		if (chunk_open(rm, CHUNK_FRAMES))
+			return true;
+		if (f && frame_clear(rm, f)) {
+			dirty_becomes(rm, f, FRAME_CLEARED);
+			return true;
+		}
+	}
+	if (rm->ready.count >= READY_WANTED || !f ||
+	    (!frame_at(rm, f)->in_window && !window_show(rm, f, true)))
 		return false;
-	frames_remove(rm, &rm->dirty, f);
-	frame_at(rm, f)->use = FRAME_CLEARED;
-	frames_push(rm, &rm->cleared, f);
+	dirty_becomes(rm, f, FRAME_READY);
 	return true;
+}
+
+bool memory_is_low(const struct rm *rm)
+{
+	return rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 
 /* -- slots --------------------------------------------------------------------------------------- */

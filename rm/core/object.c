@@ -67,6 +67,13 @@ void job_add(struct rm *rm, struct object *object)
 	list_push_back(&rm->jobs, &object->link);
 }
 
+/* It stays, and is not worked on any more. */
+void job_end(struct object *object)
+{
+	list_remove(&object->link);
+	list_push_front(&object->bank->objects, &object->link);
+}
+
 static bool job_step(struct rm *rm, struct object *object)
 {
 	switch (object->kind) {
@@ -92,7 +99,7 @@ static bool job_step(struct rm *rm, struct object *object)
 bool rm_has_work(const struct rm *rm)
 {
 	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) ||
-	       rm->cleared.count < CLEARED_LOW;
+	       memory_is_low(rm);
 }
 
 bool rm_step(struct rm *rm)

@@ -145,6 +145,13 @@ err_t on_system_off(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
+err_t on_system_check(void *server, struct proto_request *request, struct rm_system_check_out *out)
+{
+	(void)request;
+	out->valid = rm_valid(server);
+	return E_OK;
+}
+
 /* -- beginning ---------------------------------------------------------------------------------------- */
 
 err_t rm_init(struct rm *rm, const struct rm_boot *boot)

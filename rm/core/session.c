@@ -289,8 +289,7 @@ bool session_step(struct rm *rm, struct session *s)
 		root_kill(rm, container_of(list_first(&s->roots), struct root, link));
 		return false;
 	}
-	list_remove(&s->object.link);
-	list_push_back(&s->object.bank->objects, &s->object.link);
+	job_end(&s->object);
 	answer_all(rm, &s->severing, E_OK);
 	session_settle(rm, s);
 	return true;

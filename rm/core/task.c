@@ -382,8 +382,7 @@ bool task_work(struct rm *rm, struct task *task)
 {
 	if (!task_leave(rm, task))
 		return false;
-	list_remove(&task->object.link);
-	list_push_back(&task->object.bank->objects, &task->object.link);
+	job_end(&task->object);
 	return true;
 }
 

@@ -45,6 +45,7 @@ static void check_memory(struct walk *w)
 		for (unsigned int i = 0; i < pages; i++) {
 			const struct frame *frame = &chunk->frames[i];
 			bool is_free = frame->use == FRAME_CLEARED || frame->use == FRAME_DIRTY ||
+			               frame->use == FRAME_READY ||
 			               frame->use == FRAME_KERNEL_FREE;
 			free += is_free;
 			if (frame->use == FRAME_PAGE)
@@ -60,6 +61,7 @@ static void check_memory(struct walk *w)
 	must(w, given == rm->pages_given, "pages given out are counted");
 	check_list(w, &rm->cleared, FRAME_CLEARED);
 	check_list(w, &rm->dirty, FRAME_DIRTY);
+	check_list(w, &rm->ready, FRAME_READY);
 	check_list(w, &rm->kernel_free, FRAME_KERNEL_FREE);
 }
 

@@ -290,11 +290,12 @@ bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t e
 	return to == end ? true : unmap_step(rm, vspace, to, end);
 }
 
-/* For small ranges. */
-void unmap_range(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end)
+/* Nothing is mapped at an address any more. */
+void unmap_page(struct rm *rm, struct vspace *vspace, uint64_t address)
 {
-	while (!unmap_step(rm, vspace, start, end))
-		continue;
+	struct mapping *m = mapping_at(vspace, address);
+	if (m)
+		mapping_end(rm, m);
 }
 
 static void hide(struct leaf *leaf, unsigned int i)
@@ -502,8 +503,7 @@ static void copy_answer(struct rm *rm, struct vspace *vspace, err_t err)
 		object_kill(rm, &vspace->object);
 		return;
 	}
-	list_remove(&vspace->object.link);
-	list_push_back(&bank_of(vspace)->objects, &vspace->object.link);
+	job_end(&vspace->object);
 }
 
 /* The next region of the source, at or above the cursor. */
@@ -588,8 +588,7 @@ bool vspace_work(struct rm *rm, struct vspace *vspace)
 	}
 	if (!ending_step(rm, vspace))
 		return false;
-	list_remove(&vspace->object.link);
-	list_push_back(&bank_of(vspace)->objects, &vspace->object.link);
+	job_end(&vspace->object);
 	return true;
 }
 

@@ -13,7 +13,7 @@
  * Who owns what: the tree owns its nodes; what the values mean is the caller's.
  *
  * Invariants: no node is empty; a place is taken exactly where the node's word says so; the tree is
- * not higher than its highest index needs.
+ * not higher than its highest index needs; recent is a node of the tree.
  */
 #pragma once
 #include <lib/err.h>
@@ -27,6 +27,8 @@ struct radix_node;
 
 struct radix {
 	struct radix_node *root;
+	struct radix_node *recent; /* the lowest one that was set in last, or NULL: the next is near */
+	uint64_t recent_at;        /* its indices / RADIX_FANOUT */
 	unsigned int height; /* levels of nodes; 0 when empty */
 	uint64_t count;      /* values */
 	uint64_t nodes;

@@ -44,6 +44,8 @@ enum {
 	CLEARED_LOW =
 	        32, /* frames cleared in advance: more are made below the one, up to the other */
 	CLEARED_WANTED = 64,
+	READY_LOW = 16, /* the same for frames that rm can write to at once */
+	READY_WANTED = 48,
 };
 
 /* What a page of a chunk is used for. */
@@ -51,6 +53,7 @@ enum frame_use {
 	FRAME_ABSENT, /* not in any chunk that is open */
 	FRAME_CLEARED,
 	FRAME_DIRTY, /* free, its content somebody's */
+	FRAME_READY, /* the same, in rm's window already, by a copy */
 	FRAME_PAGE,  /* of a dataspace */
 	FRAME_META,  /* rm's own records */
 	FRAME_KERNEL_FREE,
@@ -73,8 +76,8 @@ struct frame {
 	};
 	uint32_t number;    /* of a slot page: in rm's CSpace */
 	uint8_t use;        /* enum frame_use */
-	bool in_window;     /* by a copy in the chunk's window_page */
-	bool original_used; /* the original is what a mapping is made with */
+	bool in_window;     /* by the original, or by a copy in the chunk's window_page */
+	bool original_used; /* the original is what a mapping is made with, or the window */
 	bool has_page_slot; /* of a kernel page that became a frame: see frame_slot() */
 };
 
@@ -414,7 +417,7 @@ struct rm {
 	struct chunk_list raw, large_raw, empty[CHUNK_KERNEL + 1]; /* empty: by kind */
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count, bulk_next;
-	struct frame_list cleared, dirty, kernel_free;
+	struct frame_list cleared, dirty, ready, kernel_free;
 	/* Slot pages that are free, what the others are made of, directories that are there: all from
 	 * slot_page_first on, a directory's first. */
 	uint32_t slot_page_first, slot_page_flat;
