@@ -6,8 +6,8 @@
  * `com1-interrupt`. One thread does everything: requests, and the interrupt, which signals the
  * program's notification with a badge of its own.
  *
- * A client has at most one request of each kind that waits. Readers wait in a queue. When the driver
- * dies and is started again, what waited in the device's buffers is lost, and nothing else.
+ * A client has at most one request of each kind that waits. Readers wait in a queue. When the
+ * driver dies and is started again, what waited in the device's buffers is lost, and nothing else.
  */
 #include "device.h"
 #include "screen.h"
@@ -33,7 +33,7 @@ static struct screen screen;
 static struct list readers;
 static struct rt_server server;
 
-/* -- answers ---------------------------------------------------------------------------------------- */
+/* -- answers ----------------------------------------------------------------------------------- */
 
 static void put(void *ctx, char c)
 {
@@ -101,7 +101,7 @@ static void on_interrupt(void *self, uint64_t bits)
 	answer_writers();
 }
 
-/* -- requests --------------------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 static err_t on_write(void *self, struct proto_request *request, const struct console_write_in *in,
                       struct console_write_out *out)
@@ -172,7 +172,7 @@ static err_t on_flush(void *self, struct proto_request *request)
 	return E_PENDING;
 }
 
-/* -- clients ---------------------------------------------------------------------------------------- */
+/* -- clients ----------------------------------------------------------------------------------- */
 
 static err_t on_open(void *self, struct rt_client *client)
 {
@@ -191,7 +191,7 @@ static void on_close(void *self, struct rt_client *rt_client)
 	device_send(&device);
 }
 
-/* -- start ------------------------------------------------------------------------------------------ */
+/* -- start ------------------------------------------------------------------------------------- */
 
 /* The interrupt signals the program's notification, to which the server's thread is bound. */
 static enum abi_error bind_interrupt(cptr_t interrupt)

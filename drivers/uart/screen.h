@@ -8,9 +8,9 @@
  * left, the other's line is shown on a row of its own, and then, by screen_settle(), the shown one
  * again. So a prompt with what was typed stays the last thing on the screen.
  *
- * A line begins with the client's name, if it has one. A line longer than SCREEN_LINE_MAX is broken.
- * Backspace takes back a character of the line. Other control characters are shown as `?`, so that
- * nobody steers the terminal.
+ * A line begins with the client's name, if it has one. A line longer than SCREEN_LINE_MAX is
+ * broken. Backspace takes back a character of the line. Other control characters are shown as `?`,
+ * so that nobody steers the terminal.
  */
 #pragma once
 #include <stdbool.h>

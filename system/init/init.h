@@ -38,7 +38,7 @@ extern struct manifest manifest;
 extern struct program programs[MANIFEST_PROGRAMS_MAX];
 extern bool system_is_sealed;
 
-/* -- archive.c ------------------------------------------------------------------------------------- */
+/* -- archive.c --------------------------------------------------------------------------------- */
 
 /* The boot archive can be read from then on. */
 err_t archive_open(void);
@@ -49,7 +49,7 @@ err_t archive_find(const char *name, const void **data, uint64_t *bytes);
 /* Where in the archive data from archive_find() is. */
 uint64_t archive_offset(const void *data);
 
-/* -- programs.c ------------------------------------------------------------------------------------ */
+/* -- programs.c -------------------------------------------------------------------------------- */
 
 /* The program runs. After an error nothing is left of it, and the log says why. */
 err_t program_start(struct program *program);
@@ -66,12 +66,12 @@ void programs_start_due(void);
 /* The machine goes off. */
 void machine_off(uint32_t status);
 
-/* -- report.c -------------------------------------------------------------------------------------- */
+/* -- report.c ---------------------------------------------------------------------------------- */
 
 /* What happened to a program that crashed, with its threads' state, on the log. */
 void report_crash(const struct program *program, const struct rm_task_died_event *event);
 
-/* -- timer.c --------------------------------------------------------------------------------------- */
+/* -- timer.c ----------------------------------------------------------------------------------- */
 
 /* Once: programs_start_due() is called from the main loop when the time has come. */
 err_t timer_init(void);

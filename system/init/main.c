@@ -4,8 +4,8 @@
  * says. Then it serves proto/init.idl, watches the programs, and does what is to be done when one
  * ends.
  *
- * It trusts rm, and calls nobody else; so nobody can keep it from its work. Its lines go to rm's own
- * log, for a console may be what just crashed.
+ * It trusts rm, and calls nobody else; so nobody can keep it from its work. Its lines go to rm's
+ * own log, for a console may be what just crashed.
  *
  * A static system is sealed when all programs with `ready` have said so and all servers are there.
  */
@@ -38,7 +38,7 @@ _Noreturn static void give_up(void)
 		rt_event_wait();
 }
 
-/* -- sealing ---------------------------------------------------------------------------------------- */
+/* -- sealing ----------------------------------------------------------------------------------- */
 
 static bool is_up(const char *name)
 {
@@ -86,7 +86,7 @@ static void seal_if_ready(void)
 	answer_ready();
 }
 
-/* -- events ----------------------------------------------------------------------------------------- */
+/* -- events ------------------------------------------------------------------------------------ */
 
 static void on_name_up(void *self, const struct rm_name_up_event *event)
 {
@@ -133,7 +133,7 @@ static void on_task_died(void *self, const struct rm_task_died_event *event)
 	program_ended(program, how, event->status);
 }
 
-/* -- requests --------------------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 static struct program *find(const char *name, uint16_t length)
 {
@@ -270,7 +270,7 @@ static err_t on_off(void *self, struct proto_request *request, const struct init
 	return E_OK;
 }
 
-/* -- start ------------------------------------------------------------------------------------------ */
+/* -- start ------------------------------------------------------------------------------------- */
 
 static void read_manifest(void)
 {

@@ -21,7 +21,7 @@ static bool fail(struct parser *p, const char *word, const char *what)
 	return false;
 }
 
-/* -- words ------------------------------------------------------------------------------------------ */
+/* -- words ------------------------------------------------------------------------------------- */
 
 static bool is_name(const char *word)
 {
@@ -90,7 +90,7 @@ static bool has_words(struct parser *p, uint32_t low, uint32_t high)
 	return p->count - 1 <= high || fail(p, p->words[high + 1], "is one word too many");
 }
 
-/* -- lines ------------------------------------------------------------------------------------------ */
+/* -- lines ------------------------------------------------------------------------------------- */
 
 static bool on_program(struct parser *p)
 {
@@ -402,7 +402,7 @@ static bool read_line(struct parser *p)
 	return fail(p, p->words[0], "is nothing that a line can begin with");
 }
 
-/* -- what only the whole shows ----------------------------------------------------------------------- */
+/* -- what only the whole shows ----------------------------------------------------------------- */
 
 static const struct manifest_program *server_of(const struct manifest *m, const char *name)
 {
@@ -466,7 +466,7 @@ static bool check_all(struct parser *p)
 	return true;
 }
 
-/* -- text --------------------------------------------------------------------------------------------- */
+/* -- text -------------------------------------------------------------------------------------- */
 
 /* Splits a line, which ends with 0, into words. */
 static bool split(struct parser *p, char *at)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The manifest's parser: the systems' own manifests (arguments), what a program gets, every mistake by
- * line and word, and that no text whatever breaks it.
+ * The manifest's parser: what a program gets, every mistake by line and word, that no text whatever
+ * breaks it, and the systems' own manifests.
  */
 #include "manifest.h"
 #include "text.h"

@@ -24,7 +24,7 @@ static void fail(const struct program *program, const char *what, err_t err)
 	rt_log("init: %s: %s: %s", program->what->name, what, err_text(err));
 }
 
-/* -- starting --------------------------------------------------------------------------------------- */
+/* -- starting ---------------------------------------------------------------------------------- */
 
 static err_t make_bank(struct program *program)
 {
@@ -147,7 +147,7 @@ err_t program_start(struct program *program)
 	return E_OK;
 }
 
-/* -- ending ----------------------------------------------------------------------------------------- */
+/* -- ending ------------------------------------------------------------------------------------ */
 
 void program_end(struct program *program)
 {
@@ -182,7 +182,7 @@ static bool is_too_often(const struct program *program, uint64_t now_ns)
 	return now_ns - then_ns < (uint64_t)program->what->within_ms * NS_A_MS;
 }
 
-/* How long it has to wait: it ran for long, and is started at once; else twice as long as before. */
+/* How long it waits: not at all if it ran for long, else twice as long as the last time. */
 static uint64_t backoff_ns(struct program *program, uint64_t now_ns)
 {
 	uint64_t unit_ns = (uint64_t)program->what->backoff_ms * NS_A_MS;

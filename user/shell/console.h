@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The shell's side of the console: text goes into a buffer, and from there to the console before the
- * shell waits for keys. A console that died is waited for and connected anew; what it had taken and
- * not shown is lost.
+ * The shell's side of the console: text goes into a buffer, and from there to the console before
+ * the shell waits for keys. A console that died is waited for and connected anew; what it had taken
+ * and not shown is lost.
  */
 #pragma once
 #include <lib/err.h>
@@ -13,7 +13,8 @@ err_t console_open(void);
 
 __attribute__((format(printf, 1, 2))) void console_print(const char *format, ...);
 
-/* The next key; what was printed is shown first. Ends the program if there is no console any more. */
+/* The next key; what was printed is shown first. Ends the program if there is no console any
+ * more. */
 uint8_t console_key(void);
 
 /* All that was printed is the console's: what others print comes behind it. */

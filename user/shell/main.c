@@ -62,7 +62,7 @@ static bool has_echo(void)
 	return err == E_OK;
 }
 
-/* -- init's programs --------------------------------------------------------------------------------- */
+/* -- init's programs --------------------------------------------------------------------------- */
 
 /* The program with that number, its name ended by 0; false: there are no more. */
 static bool get_program(uint32_t number, struct init_program_query_out *out)
@@ -155,7 +155,7 @@ ON_PROGRAM(crash)
 ON_PROGRAM(kill)
 ON_PROGRAM(start)
 
-/* -- echo -------------------------------------------------------------------------------------------- */
+/* -- echo -------------------------------------------------------------------------------------- */
 
 static void on_echo(const char *rest)
 {
@@ -220,7 +220,7 @@ static void on_ping(const char *rest)
 		print_error("ping", err);
 }
 
-/* -- the rest ---------------------------------------------------------------------------------------- */
+/* -- the rest ---------------------------------------------------------------------------------- */
 
 static void on_create(const char *rest)
 {
@@ -358,7 +358,7 @@ static bool read_line(struct line *line)
 	}
 }
 
-/* -- start ------------------------------------------------------------------------------------------- */
+/* -- start ------------------------------------------------------------------------------------- */
 
 static void greet(void)
 {
