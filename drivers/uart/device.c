@@ -4,8 +4,8 @@
  *
  * The interrupt is edge-triggered, and the line is high as long as there is any cause. So after it
  * was acknowledged to the kernel, all causes are dealt with until the device says that there is
- * none: then the line is low, and the next cause is an edge again. An interrupt without a cause does
- * no harm.
+ * none: then the line is low, and the next cause is an edge again. An interrupt without a cause
+ * does no harm.
  */
 #include "device.h"
 #include <lib/assert.h>
