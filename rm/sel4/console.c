@@ -88,6 +88,8 @@ static void put_character(void *unused, char c)
 void console_print(const char *format, ...)
 {
 	va_list args;
+	/* A driver may have filled the FIFO since. */
+	console.transmit_room = 0;
 	va_start(args, format);
 	format_va(put_character, NULL, format, args);
 	va_end(args);
