@@ -35,10 +35,12 @@ static struct rt_server server;
 
 /* -- answers ----------------------------------------------------------------------------------- */
 
+/* Requests see to it that there is room. What the end of a client adds is no loss without it. */
 static void put(void *ctx, char c)
 {
 	(void)ctx;
-	device_put(&device, (uint8_t)c);
+	if (device_out_room(&device) > 0)
+		device_put(&device, (uint8_t)c);
 }
 
 static bool has_room(void)

@@ -104,7 +104,7 @@ void report_crash(const struct program *program, const struct rm_task_died_event
 		rt_log("  its registers cannot be read: %s", err_text(err));
 		return;
 	}
-	if (out.registers.rip != event->instruction)
+	if (event->status >> 8 && out.registers.rip != event->instruction)
 		rt_log("  in a thread that it started, at 0x%lx; its first thread stood here:",
 		       event->instruction);
 	print_registers(&out.registers);
