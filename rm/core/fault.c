@@ -76,6 +76,7 @@ static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, u
 {
 	fault->page = index;
 	fault->told = false;
+	fault->since_ns = rm->now_ns;
 	list_push_back(&ds->waiters, &fault->link);
 	event_send(rm, ds->pager, &ds->read_event);
 	if (!ds->deadline.is_set)

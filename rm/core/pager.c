@@ -11,16 +11,27 @@ static struct dataspace *target(struct rm *rm)
 	return (struct dataspace *)rm->target;
 }
 
-/* Those who wait for pages of a range are told that they are lost. */
-static void fail_range(struct rm *rm, struct dataspace *ds, uint64_t first, uint64_t count)
+/* Those who wait for pages of a range are in the list, and wait no more. */
+static void take_range(struct dataspace *ds, uint64_t first, uint64_t count, struct list *taken)
 {
 	struct list *at = list_first(&ds->waiters), *next;
+	list_init(taken);
 	for (; at; at = next) {
-		struct fault *fault = container_of(at, struct fault, link);
+		const struct fault *fault = container_of(at, struct fault, link);
 		next = list_after(&ds->waiters, at);
 		if (fault->page < first || fault->page - first >= count)
 			continue;
 		list_remove(at);
+		list_push_back(taken, at);
+	}
+}
+
+/* They are told that their pages are lost. The end of one may be that of others: see task_died(). */
+static void fail_all(struct rm *rm, struct list *taken)
+{
+	struct list *link;
+	while ((link = list_pop_front(taken)) != NULL) {
+		struct fault *fault = container_of(link, struct fault, link);
 		if (fault->thread) {
 			thread_crash(rm, fault->thread, FAULT_VM, RM_FAULT_RESULT_LOST);
 		} else {
@@ -30,22 +41,34 @@ static void fail_range(struct rm *rm, struct dataspace *ds, uint64_t first, uint
 	}
 }
 
-/* The deadline of the longest wait has passed: nothing is answered in time any more. */
-void dataspace_timeout(struct rm *rm, struct dataspace *ds)
-{
-	fail_range(rm, ds, 0, UINT64_MAX);
-	if (ds->pager)
-		event_cancel(rm, ds->pager, &ds->read_event);
-}
-
-/* The longest wait may be over: those that are left have the whole time again. */
+/* The deadline is that of the longest wait. */
 static void settle_deadline(struct rm *rm, struct dataspace *ds)
 {
-	if (list_is_empty(&ds->waiters))
+	const struct list *first = list_first(&ds->waiters);
+	if (!first)
 		deadline_cancel(&rm->pager_deadlines, &ds->deadline);
 	else
 		deadline_set(&rm->pager_deadlines, &ds->deadline,
-		             rm->now_ns + ds->deadline_ms * 1000000ull);
+		             container_of(first, struct fault, link)->since_ns +
+		                     ds->deadline_ms * 1000000ull);
+}
+
+/* The deadline has passed: those who have waited so long are told that nothing came. */
+void dataspace_timeout(struct rm *rm, struct dataspace *ds)
+{
+	struct list taken, *link;
+	list_init(&taken);
+	while ((link = list_first(&ds->waiters)) != NULL) {
+		const struct fault *fault = container_of(link, struct fault, link);
+		if (fault->since_ns + ds->deadline_ms * 1000000ull > rm->now_ns)
+			break;
+		list_remove(link);
+		list_push_back(&taken, link);
+	}
+	fail_all(rm, &taken);
+	settle_deadline(rm, ds);
+	if (ds->pager && list_is_empty(&ds->waiters))
+		event_cancel(rm, ds->pager, &ds->read_event);
 }
 
 err_t on_pager_create(void *server, struct proto_request *request,
@@ -109,7 +132,9 @@ err_t on_pager_supply(void *server, struct proto_request *request,
 		if (err != E_OK)
 			return err;
 	}
-	dataspace_wake(rm, ds);
+	struct list taken;
+	take_range(ds, in->first, in->count, &taken);
+	list_append_all(&rm->retry, &taken);
 	settle_deadline(rm, ds);
 	return E_OK;
 }
@@ -123,7 +148,9 @@ err_t on_pager_fail(void *server, struct proto_request *request, const struct rm
 		return E_GONE;
 	if (!range_ok(in->first, in->count, ds->size))
 		return E_RANGE;
-	fail_range(rm, ds, in->first, in->count);
+	struct list taken;
+	take_range(ds, in->first, in->count, &taken);
+	fail_all(rm, &taken);
 	settle_deadline(rm, ds);
 	return E_OK;
 }

@@ -268,6 +268,7 @@ struct fault {
 	struct thread *thread; /* NULL: a handler's */
 	uint64_t address, page;
 	uint64_t token;
+	uint64_t since_ns;       /* when it began to wait for a page */
 	struct list vspace_link; /* a handler's: in its vspace's asked */
 	struct event event;
 	uint8_t access, result;
