@@ -592,6 +592,20 @@ bool vspace_work(struct rm *rm, struct vspace *vspace)
 	return true;
 }
 
+/* An ASID; when the pools have none, out of a new pool. LIMIT: the kernel has no more. */
+static err_t take_asid(struct rm *rm, struct vspace *vspace)
+{
+	slot_t root = kernel_slot(rm, vspace->root);
+	enum abi_error err = rm->ops->vspace_init(rm->kernel, root);
+	frame_t f = err == ERR_DELETE_FIRST ? kernel_get(rm, rm->root) : 0;
+	if (!f)
+		return kernel_err(rm, err);
+	if (KERNEL(rm, asid_pool_add, page_slot(rm, f)) == E_OK)
+		return KERNEL(rm, vspace_init, root);
+	kernel_put(rm, rm->root, f);
+	return E_LIMIT;
+}
+
 /* -- beginning and end ----------------------------------------------------------------------------------- */
 
 err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made)
@@ -612,7 +626,7 @@ err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made)
 	list_init(&vspace->waiters);
 	vspace->root = object_get(rm, bank, OBJ_X86_PML4, 0);
 	if (vspace->root) {
-		err = KERNEL(rm, vspace_init, kernel_slot(rm, vspace->root));
+		err = take_asid(rm, vspace);
 		if (err == E_OK)
 			return E_OK;
 		kernel_put(rm, bank, vspace->root);

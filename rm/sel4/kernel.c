@@ -113,8 +113,24 @@ static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 
 static enum abi_error op_vspace_init(void *kernel, slot_t vspace)
 {
-	return sel4_x86_asid_pool_assign(((struct kernel *)kernel)->asid_pool,
-	                                 cptr(kernel, vspace));
+	const struct kernel *k = kernel;
+	enum abi_error err = sel4_x86_asid_pool_assign(k->asid_pool, cptr(k, vspace));
+	for (unsigned int i = k->asid_pools; err == ERR_DELETE_FIRST && i-- > 0;)
+		err = sel4_x86_asid_pool_assign((k->asid_pool_first + i) << ROOT_SHIFT,
+		                                cptr(k, vspace));
+	return err;
+}
+
+static enum abi_error op_asid_pool_add(void *kernel, slot_t untyped)
+{
+	struct kernel *k = kernel;
+	if (k->asid_pools == ABI_ASID_POOLS)
+		return ERR_DELETE_FIRST;
+	enum abi_error err =
+	        sel4_x86_asid_control_make_pool(k->asid_control, cptr(k, untyped),
+	                                        root_slot(k, k->asid_pool_first + k->asid_pools));
+	k->asid_pools += err == ERR_NONE;
+	return err;
 }
 
 static const enum abi_invocation table_labels[][2] = {
@@ -287,6 +303,7 @@ const struct kernel_ops kernel_ops = {
 	.give = op_give,
 	.adopt = op_adopt,
 	.vspace_init = op_vspace_init,
+	.asid_pool_add = op_asid_pool_add,
 	.table_map = op_table_map,
 	.table_unmap = op_table_unmap,
 	.page_map = op_page_map,

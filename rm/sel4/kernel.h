@@ -28,7 +28,9 @@ struct kernel {
 	cptr_t tcb, vspace, asid_pool, asid_control, irq_control, port_control, sched_control;
 	cptr_t console_ports, exit_ports;
 	word_t flat_first,
-	        flat_end;      /* slots of the root with slot pages; behind them: directories */
+	        flat_end;       /* slots of the root with slot pages; behind them: directories */
+	word_t asid_pool_first; /* slots of the root, for pools beyond the first */
+	unsigned int asid_pools;
 	word_t spare;          /* slot of the root, empty */
 	word_t archive_frames; /* slot of the root, of the first page of the boot archive */
 };

@@ -246,6 +246,8 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	                                    (info->empty.end - flat_first - flat) * SLOT_PAGE);
 	s->boot.adopted = (uint32_t)((archive_end - archive_start) / PAGE);
 	deepen_cspace(k, info, choose_untyped(&s->boot, info, &window));
+	k->asid_pool_first = maker.next;
+	maker.next += ABI_ASID_POOLS;
 	k->spare = maker.next++;
 	k->flat_first = flat_first;
 	k->flat_end = flat_first + flat;

@@ -625,6 +625,18 @@ static uint16_t asid_of(struct sim_kernel *k, slot_t vspace)
 	return c->asid;
 }
 
+static enum abi_error op_asid_pool_add(void *kernel, slot_t untyped)
+{
+	struct sim_kernel *k = kernel;
+	(void)cap_of(k, untyped, SIM_UNTYPED, "asid_pool_add");
+	if (k->asid_limit == SIM_ASIDS)
+		return ERR_DELETE_FIRST;
+	if (fails(k))
+		return ERR_NOT_ENOUGH_MEMORY;
+	k->asid_limit += SIM_ASIDS_POOL;
+	return ERR_NONE;
+}
+
 static enum abi_error op_table_map(void *kernel, slot_t table, unsigned int level, slot_t vspace,
                                    uint64_t address)
 {
@@ -947,6 +959,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.give = op_give,
 	.adopt = op_adopt,
 	.vspace_init = op_vspace_init,
+	.asid_pool_add = op_asid_pool_add,
 	.table_map = op_table_map,
 	.table_unmap = op_table_unmap,
 	.page_map = op_page_map,
@@ -1034,7 +1047,7 @@ void sim_kernel_init(struct sim_kernel *k)
 	k->cnodes_end = 0;
 	k->caps_end = 0;
 	k->window_pages = 0;
-	k->asid_limit = SIM_ASIDS;
+	k->asid_limit = SIM_ASIDS_POOL;
 	k->fail_in = k->fail_every = k->acquired = k->failed = k->ops = k->signals = 0;
 	k->irqs = 0;
 	k->pages_used = k->frames_of_pages = 0;

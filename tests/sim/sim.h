@@ -29,6 +29,7 @@ enum {
 	SIM_OBJECTS = 1 << 21,
 	SIM_TABLES = 1 << 15,
 	SIM_ASIDS = 4096,
+	SIM_ASIDS_POOL = 512,
 	SIM_PAGES = 1 << 20, /* of physical memory, holes included */
 	SIM_CALLS = 1 << 10,
 	SIM_PORTS = 64,

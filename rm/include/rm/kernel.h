@@ -57,6 +57,8 @@ struct kernel_ops {
 	/* -- address spaces: X86_* ------------------------------------------------------------- */
 	/* Gives a PML4 its ASID; LIMIT of the kernel: ERR_DELETE_FIRST when there are no more. */
 	enum abi_error (*vspace_init)(void *kernel, slot_t vspace);
+	/* X86_ASIDControl_MakePool, of an untyped of 4 KiB; for as long as the machine runs. */
+	enum abi_error (*asid_pool_add)(void *kernel, slot_t untyped);
 	/* level 1: page table, 2: page directory, 3: PDPT. */
 	enum abi_error (*table_map)(void *kernel, slot_t table, unsigned int level, slot_t vspace,
 	                            uint64_t address);
