@@ -178,7 +178,7 @@ void check_step(void)
 	const struct rm *rm = &w.rm;
 	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages;
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
-	                 rm->dirty.count;
+	                 rm->dirty.count - rm->ready.count;
 	(void)frames;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
 	     rm->pages_given);
@@ -311,7 +311,7 @@ static bool run_seed(uint64_t seed, uint64_t steps)
 	w.seed = seed;
 	w.step = w.now_ns = 0;
 	w.held_count = w.waiting = 0;
-	w.sealed = w.failing = false;
+	w.sealed = w.failing = w.crowded = false;
 	memset(w.sent, 0, sizeof(w.sent));
 	memset(w.recent, 0, sizeof(w.recent));
 	sim_kernel_init(&w.kernel);

@@ -34,9 +34,9 @@ static struct rm_schedule some_schedule(void)
 {
 	struct rm_schedule s = { .budget_us = 1000, .period_us = 1000 + (uint32_t)below(3) * 500,
 		                 .priority = (uint8_t)below(256), .priority_max = 200 };
-	if (one_in(10))
+	if (one_in(40))
 		s.budget_us = 3000;
-	if (!one_in(8))
+	if (!one_in(20))
 		s.priority = 100;
 	return s;
 }
@@ -60,6 +60,22 @@ static const struct name *name_of(const struct task *t, bool is_up)
 	return NULL;
 }
 
+/* A page of its own that the task could have for an IPC buffer; 0: there is none. */
+static uint64_t buffer_of(const struct task *t, const struct model_space *s)
+{
+	unsigned int skip = (unsigned int)below(4);
+	for (unsigned int i = 0; i < 2 * s->regions; i++) {
+		const struct model_region *r = &s->region[i % s->regions];
+		const struct model_dataspace *m = &w.ds[r->dataspace];
+		if (!r->dataspace || !slotmap_get(&w.rm.objects, m->id) ||
+		    !(r->rights & RM_RIGHT_WRITE) || r->first >= m->size ||
+		    m->core->object.bank != t->object.bank || skip-- > 0)
+			continue;
+		return r->start + below(m->size - r->first < 3 ? m->size - r->first : 3) * PAGE;
+	}
+	return 0;
+}
+
 static bool task_fits(uint8_t method, const struct task *t)
 {
 	switch (method) {
@@ -69,6 +85,11 @@ static bool task_fits(uint8_t method, const struct task *t)
 		return t->state != RM_TASK_STATE_DEAD && name_of(t, true);
 	case RM_METHOD_NAME_UNREGISTER:
 		return !list_is_empty(&t->names);
+	case RM_METHOD_THREAD_CREATE: {
+		const struct model_space *s = model_space(slotmap_id(&w.rm.objects, t->vspace));
+		return t->state != RM_TASK_STATE_DEAD && s && t->thread_count < 6 &&
+		       buffer_of(t, s);
+	}
 	case RM_METHOD_EVENT_NEXT:
 		return !list_is_empty(&t->events);
 	case RM_METHOD_SESSION_SEVER:
@@ -106,9 +127,12 @@ static bool fits(uint8_t method, const struct object *o)
 	}
 }
 
-/* One for which the method makes sense, mostly. */
+/* One for which the method makes sense, mostly; -1: there is none. */
 static int pick_for(uint8_t method, uint8_t kind)
 {
+	/* Programs with a bank of their own have little to do with each other. */
+	if (kind == KIND_BANK && one_in(3))
+		return 0;
 	uint32_t at = (uint32_t)below(w.held_count);
 	for (uint32_t n = 0; n < w.held_count && n < 200; n++, at = (at + 1) % w.held_count) {
 		if (w.held[at].kind != kind || !sim_is_held(&w.kernel, w.held[at].cap))
@@ -117,23 +141,44 @@ static int pick_for(uint8_t method, uint8_t kind)
 		if (o && fits(method, o))
 			return (int)at;
 	}
-	return pick(kind);
+	return one_in(40) ? pick(kind) : -1;
 }
 
-/* A page of its own that the task could have for an IPC buffer; 0: there is none. */
-static uint64_t buffer_of(const struct task *t, const struct model_space *s)
+/* A capability that goes well with the target. */
+static bool goes_with(const struct request *r, uint32_t held)
 {
-	unsigned int skip = (unsigned int)below(4);
-	for (unsigned int i = 0; i < 2 * s->regions; i++) {
-		const struct model_region *r = &s->region[i % s->regions];
-		const struct model_dataspace *m = &w.ds[r->dataspace];
-		if (!r->dataspace || !slotmap_get(&w.rm.objects, m->id) ||
-		    !(r->rights & RM_RIGHT_WRITE) || r->first >= m->size ||
-		    m->core->object.bank != t->object.bank || skip-- > 0)
-			continue;
-		return r->start + below(m->size - r->first < 3 ? m->size - r->first : 3) * PAGE;
+	const struct object *o = object_held(r->target), *given = object_held(held);
+	if (!o || !given)
+		return false;
+	const struct dataspace *ds = (const struct dataspace *)given;
+	switch (r->method) {
+	case RM_METHOD_PAGER_SUPPLY:
+		return ds->kind == RM_DATASPACE_KIND_ANONYMOUS && ds->resident > 0 && !ds->flags &&
+		       ds->object.bank == o->bank &&
+		       (w.held[held].badge >> FACET_SHIFT & FACET_RIGHTS) == FACET_RIGHTS;
+	case RM_METHOD_EVENT_BIND:
+		return &((const struct thread *)given)->task->object == o;
+	case RM_METHOD_TASK_CREATE:
+		return &given->bank->object == o || one_in(4);
+	case RM_METHOD_REGION_MAP:
+		return given->bank == o->bank || one_in(3);
+	default:
+		return fits(RM_METHOD_TASK_STOP, given);
 	}
-	return 0;
+}
+
+static int pick_given(const struct request *r, uint8_t kind)
+{
+	if (r->method == RM_METHOD_THREAD_SET_HANDLER)
+		return pick(HELD_SESSION);
+	if (kind == KIND_BANK && one_in(3))
+		return 0;
+	uint32_t at = (uint32_t)below(w.held_count);
+	for (uint32_t n = 0; n < w.held_count && n < 200; n++, at = (at + 1) % w.held_count)
+		if (w.held[at].kind == kind && sim_is_held(&w.kernel, w.held[at].cap) &&
+		    goes_with(r, at))
+			return (int)at;
+	return one_in(20) ? pick(kind) : -1;
 }
 
 static unsigned int some_name(char *text)
@@ -442,7 +487,10 @@ static bool name_body(struct request *r)
 	}
 	case RM_METHOD_SESSION_CONNECT: {
 		struct rm_session_connect_in in = { .version = one_in(20) ? 2 : 1,
-			                            .limit = below(one_in(4) ? 8 : 60) * PAGE };
+			                            .limit = (below(60) + (one_in(6) ? 0 : 8)) * PAGE };
+		uint64_t most = free_pages(w.held[r->cap[0]].kind == KIND_BANK ? r->cap[0] : 0);
+		if (in.limit > most * PAGE && !one_in(8))
+			in.limit = most / 2 * PAGE;
 		in.name_count = (uint16_t)aimed_name(r, in.name);
 		PUT_TEXT(r, in, name);
 		return true;
@@ -471,13 +519,13 @@ static const struct {
 	{ RM_METHOD_VSPACE_READ, 3 },         { RM_METHOD_VSPACE_FAULT, 6 },
 	        { RM_METHOD_TASK_CREATE, 6 },
 	{ RM_METHOD_TASK_GIVE, 4 },           { RM_METHOD_TASK_QUERY, 1 },
-	{ RM_METHOD_TASK_STOP, 2 },           { RM_METHOD_TASK_RESUME, 3 },
+	{ RM_METHOD_TASK_STOP, 1 },           { RM_METHOD_TASK_RESUME, 4 },
 	{ RM_METHOD_TASK_DESTROY, 1 },        { RM_METHOD_TASK_WATCH, 3 },
 	{ RM_METHOD_TASK_UNWATCH, 2 },        { RM_METHOD_TASK_EXIT, 1 },
 	{ RM_METHOD_REPLY_CREATE, 4 },        { RM_METHOD_THREAD_CREATE, 16 },
 	{ RM_METHOD_THREAD_SCHEDULE, 2 },     { RM_METHOD_THREAD_SET_HANDLER, 1 },
-	{ RM_METHOD_THREAD_START, 14 },       { RM_METHOD_THREAD_STOP, 2 },
-	{ RM_METHOD_THREAD_RESUME, 3 },       { RM_METHOD_THREAD_DESTROY, 2 },
+	{ RM_METHOD_THREAD_START, 14 },       { RM_METHOD_THREAD_STOP, 1 },
+	{ RM_METHOD_THREAD_RESUME, 3 },       { RM_METHOD_THREAD_DESTROY, 1 },
 	{ RM_METHOD_THREAD_READ_REGISTERS, 1 }, { RM_METHOD_THREAD_WRITE_REGISTERS, 1 },
 	{ RM_METHOD_THREAD_OBJECT, 1 },       { RM_METHOD_NAME_GRANT, 8 },
 	{ RM_METHOD_NAME_REGISTER, 8 },       { RM_METHOD_NAME_UNREGISTER, 2 },
@@ -564,13 +612,19 @@ static bool is_wise(const struct request *r)
 	}
 }
 
-bool make_up(struct request *r)
+static bool try_make_up(struct request *r)
 {
 	*r = (struct request){ .method = some_method() };
+	/* The model has room for so many. */
+	bool crowded = model_is_crowded();
+	if (crowded && (r->method == RM_METHOD_VSPACE_CREATE || r->method == RM_METHOD_VSPACE_CLONE ||
+	                r->method == RM_METHOD_DATASPACE_CREATE ||
+	                r->method == RM_METHOD_DATASPACE_CLONE))
+		r->method = one_in(2) ? RM_METHOD_VSPACE_DESTROY : RM_METHOD_BANK_DESTROY;
 	const struct proto_method *m = r->method < rm_interface.methods_count
 	                                       ? &rm_interface.methods[r->method]
 	                                       : &rm_interface.methods[0];
-	int target = one_in(12) ? pick(m->target ? m->target : KIND_BANK)
+	int target = one_in(40) ? pick(m->target ? m->target : KIND_BANK)
 	             : m->target && !one_in(60)
 	                     ? pick_for(r->method, m->target)
 	                     : pick(w.held[below(w.held_count)].kind);
@@ -583,7 +637,7 @@ bool make_up(struct request *r)
 		uint8_t kind = m->cap_kinds[i] && !one_in(60)
 		                       ? m->cap_kinds[i]
 		                       : w.held[below(w.held_count)].kind;
-		int given = one_in(12) ? pick(kind) : pick_for(RM_METHOD_TASK_STOP, kind);
+		int given = one_in(30) ? pick(kind) : pick_given(r, kind);
 		if (given < 0)
 			return false;
 		r->cap[i] = (uint32_t)given;
@@ -600,3 +654,11 @@ bool make_up(struct request *r)
 	return is_wise(r);
 }
 
+
+bool make_up(struct request *r)
+{
+	for (unsigned int i = 0; i < 8; i++)
+		if (try_make_up(r))
+			return true;
+	return false;
+}

@@ -235,9 +235,20 @@ void model_collect(void)
 		pages_forget(m, 0);
 		*m = (struct model_dataspace){ 0 };
 	}
-	for (unsigned int s = 0; s < MODEL_SPACES; s++)
+	unsigned int spaces = 0, dataspaces = 0;
+	for (unsigned int s = 0; s < MODEL_SPACES; s++) {
 		if (w.space[s].id && !living(w.space[s].id))
 			w.space[s] = (struct model_space){ 0 };
+		spaces += w.space[s].id != 0;
+	}
+	for (unsigned int i = 1; i < MODEL_DATASPACES; i++)
+		dataspaces += w.ds[i].id != 0;
+	w.crowded = spaces > MODEL_SPACES / 2 || dataspaces > MODEL_DATASPACES / 2;
+}
+
+bool model_is_crowded(void)
+{
+	return w.crowded;
 }
 
 /* -- address spaces ------------------------------------------------------------------------------------ */
@@ -339,9 +350,9 @@ void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_
 }
 
 /* Regions that grow are as the core says: they may only have grown. */
-static void follow_growth(struct model_space *s)
+void model_follow_growth(struct model_space *s)
 {
-	for (unsigned int i = 0; i < s->regions; i++) {
+	for (unsigned int i = 0; living(s->id) && i < s->regions; i++) {
 		struct model_region *r = &s->region[i];
 		if (!(r->flags & RM_REGION_FLAGS_GROWS_DOWN))
 			continue;
@@ -370,7 +381,7 @@ static void tell_space(const struct model_space *s)
 void model_clone(struct model_space *to, struct model_space *from)
 {
 	uint16_t copies[MODEL_DATASPACES] = { 0 };
-	follow_growth(from);
+	model_follow_growth(from);
 	for (unsigned int i = 0; i < from->regions; i++) {
 		struct model_region r = from->region[i];
 		struct model_dataspace *m = &w.ds[r.dataspace];
@@ -413,7 +424,7 @@ static bool unsettled(const struct model_dataspace *m)
 enum expected model_expect(struct model_space *s, uint64_t address, enum rm_access access)
 {
 	static const uint8_t rights[] = { 0, RM_RIGHT_READ, RM_RIGHT_WRITE, RM_RIGHT_EXECUTE };
-	follow_growth(s);
+	model_follow_growth(s);
 	const struct object *o = living(s->id);
 	if (!o || o->dying || s->unsettled)
 		return X_ANY;
@@ -463,7 +474,7 @@ bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access acc
 	struct model_region *r = region_at(s, address);
 	if (x == X_NO_REGION && r == NULL) {
 		/* It may have grown. */
-		follow_growth(s);
+		model_follow_growth(s);
 		if (region_at(s, address))
 			x = model_expect(s, address, access);
 	}
@@ -593,7 +604,7 @@ static void check_dataspace(struct model_dataspace *m)
 
 static void check_space(struct model_space *s)
 {
-	follow_growth(s);
+	model_follow_growth(s);
 	uint64_t pages = 0, core_pages = 0;
 	for (unsigned int i = 0; i < s->regions; i++)
 		for (uint64_t at = s->region[i].start; at < s->region[i].end;) {

@@ -87,7 +87,7 @@ void thread_chance(void)
 		return;
 	bool to_rm = handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
 	             handler->badge >> FACET_SHIFT == FACET_OTHER;
-	if (one_in(800) && to_rm) {
+	if (one_in(3000) && to_rm) {
 		uint64_t words[5] = { 0x400123, 0, 0, 13, 0 };
 		note("thread %u crashes", t);
 		(void)fault(t, FAULT_USER_EXCEPTION, words, 5);
@@ -107,7 +107,7 @@ void thread_chance(void)
 		w.accesses++;
 		/* Programs that crash at once would be dull. */
 		enum expected x = model_expect(s, address, access);
-		if (!tcb->access && x >= X_NO_REGION && !one_in(30))
+		if (!tcb->access && x >= X_NO_REGION && (s->core == w.vspace || !one_in(300)))
 			continue;
 		tcb->access = 0;
 		if (frame && (write || access != RM_ACCESS_WRITE)) {

@@ -9,13 +9,22 @@
 
 /* -- what is held ------------------------------------------------------------------------------- */
 
+bool is_gone(const struct held *it)
+{
+	return !sim_is_held(&w.kernel, it->cap) ||
+	       (it->kind < KIND_SESSION && !slotmap_get(&w.rm.objects, it->badge << 4 >> 4));
+}
+
 uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
 {
 	if (w.held_count == HELD_MAX) {
-		uint32_t i;
+		/* Rather one that nothing depends on. */
+		uint32_t i, tries = 0;
 		do
 			i = (uint32_t)below(HELD_MAX);
-		while (w.held[i].keep);
+		while (w.held[i].keep || (tries++ < 50 && !is_gone(&w.held[i]) &&
+		                          (w.held[i].kind == KIND_BANK || w.held[i].kind == KIND_TASK ||
+		                           w.held[i].kind == KIND_VSPACE)));
 		drop(i);
 	}
 	w.held[w.held_count] = (struct held){ .cap = sim_hold(&w.kernel, from), .kind = kind,
@@ -260,6 +269,9 @@ static uint32_t sent_new(void)
 static void before(const struct sent *s)
 {
 	struct model_dataspace *ds = model_dataspace(ID(s->badge));
+	struct model_space *space = model_space(ID(s->badge));
+	if (space)
+		model_follow_growth(space);
 	if (!ds)
 		return;
 	if (s->method == RM_METHOD_DATASPACE_RESIZE || s->method == RM_METHOD_PAGER_SUPPLY ||
@@ -524,10 +536,7 @@ void request_chance(void)
 	/* Whoever learns that an object is gone mostly drops it. */
 	for (unsigned int i = 0; i < 2 && w.held_count; i++) {
 		uint32_t h = (uint32_t)below(w.held_count);
-		const struct held *it = &w.held[h];
-		bool gone = !sim_is_held(&w.kernel, it->cap) ||
-		            (it->kind < KIND_SESSION && !slotmap_get(&w.rm.objects, ID(it->badge)));
-		if (!it->keep && gone && !one_in(8))
+		if (!w.held[h].keep && is_gone(&w.held[h]) && !one_in(8))
 			drop(h);
 	}
 }

@@ -126,6 +126,7 @@ struct world {
 	struct model_page *pages;
 	uint32_t *buckets;
 	uint32_t page_free, ds_next;
+	bool crowded;
 	struct model_space space[MODEL_SPACES];
 	uint64_t used_first, boot_pages;
 	uint64_t errors[64];
@@ -146,6 +147,7 @@ uint64_t send_request(const struct request *r);
 void request_chance(void);
 uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
 void drop(uint32_t index);
+bool is_gone(const struct held *it);
 int pick(uint8_t kind);
 void drain(void);
 bool rm_work(void);
@@ -164,6 +166,7 @@ void model_supply(struct model_dataspace *to, uint64_t first, struct model_datas
 struct model_space *model_space_new(struct vspace *core);
 void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_t at,
                struct model_dataspace *ds, uint8_t rights_max);
+void model_follow_growth(struct model_space *s);
 void model_unmap(struct model_space *s, uint64_t start, uint64_t end);
 void model_protect(struct model_space *s, uint64_t start, uint64_t end, uint8_t rights);
 void model_clone(struct model_space *to, struct model_space *from);
@@ -172,6 +175,7 @@ bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access acc
                      enum expected x, enum rm_fault_result result);
 void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t frame);
 void model_collect(void);
+bool model_is_crowded(void); /* as it was at the last collection */
 void model_check(void);
 uint64_t model_address(const struct model_space *s);
 
