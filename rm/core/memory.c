@@ -341,15 +341,15 @@ static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
 	chunk->kind = kind;
 	chunk->free = (uint16_t)pages;
 	chunks_push(rm, &rm->empty[kind], c);
-	__builtin_memset(chunk->frames, 0, pages * sizeof(struct frame));
 	/* All of them come first in their list, the lowest page first of all. */
 	struct frame_list *list = kind == CHUNK_KERNEL ? &rm->kernel_free : &rm->cleared;
 	frame_t first = c << CHUNK_BITS, after = list->first;
 	for (unsigned int i = 0; i < pages; i++) {
-		struct frame *frame = &chunk->frames[i];
-		frame->use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED;
-		frame->prev = i ? first + i - 1 : 0;
-		frame->next = i + 1 < pages ? first + i + 1 : after;
+		chunk->frames[i] = (struct frame){
+			.prev = i ? first + i - 1 : 0,
+			.next = i + 1 < pages ? first + i + 1 : after,
+			.use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED,
+		};
 	}
 	if (after)
 		frame_at(rm, after)->prev = first + pages - 1;
@@ -623,8 +623,8 @@ bool memory_refill(struct rm *rm)
 			return true;
 		}
 	}
-	if (rm->ready.count >= READY_WANTED || !f ||
-	    (!frame_at(rm, f)->in_window && !window_show(rm, f, true)))
+	rm->readies = rm->ready.count < (rm->readies ? READY_WANTED : READY_LOW);
+	if (!rm->readies || !f || (!frame_at(rm, f)->in_window && !window_show(rm, f, true)))
 		return false;
 	dirty_becomes(rm, f, FRAME_READY);
 	return true;
@@ -807,16 +807,21 @@ void small_put(struct rm *rm, struct bank *bank, slot_t slot)
 
 /*
  * Reply objects are one pool of rm's, for any of them may hold anybody's call. There are never more
- * in use than threads wait, and each thread has paid for more than that.
+ * in use than threads wait, and each thread has paid for more than that. A few that are in no use stay
+ * as they are.
  */
 slot_t reply_get(struct rm *rm)
 {
-	return small_get(rm, rm->root, OBJ_REPLY);
+	return rm->replies_kept > 0 ? rm->reply_kept[--rm->replies_kept]
+	                            : small_get(rm, rm->root, OBJ_REPLY);
 }
 
 void reply_put(struct rm *rm, slot_t reply)
 {
-	small_put(rm, rm->root, reply);
+	if (rm->replies_kept < REPLIES_KEPT_MAX)
+		rm->reply_kept[rm->replies_kept++] = reply;
+	else
+		small_put(rm, rm->root, reply);
 }
 
 /* -- boot ------------------------------------------------------------------------------------------ */

@@ -38,27 +38,31 @@ static void measure_one(void)
  */
 static void measure_around(void)
 {
-	enum { CHUNK = 128, SPIKE = 50000, WARM = 128, BLOCK = 16 };
+	enum { CHUNK = 128, SPIKE = 50000, WARM = 128, BLOCK = 16, SPIKES = 9 };
 	cptr_t ds = new_dataspace(MANY);
 	(void)map(ds, AREA, MANY);
 	unsigned int i = 0;
 	for (; i < WARM; i++)
 		touch(i);
 	settle();
-	uint64_t spike = 0;
-	for (; spike < SPIKE && i < MANY / 2; i++) {
+	uint64_t spikes[SPIKES], pages[SPIKES];
+	for (unsigned int k = 0; k < SPIKES; k++) {
+		uint64_t spike = 0;
+		for (; spike < SPIKE && i < MANY - CHUNK; i++) {
+			uint64_t t = ticks();
+			touch(i);
+			spike = ticks() - t;
+		}
+		while (i % CHUNK != BLOCK)
+			touch(i++);
 		uint64_t t = ticks();
-		touch(i);
-		spike = ticks() - t;
+		for (unsigned int n = 0; n < POOL; n++)
+			touch(i++);
+		pages[k] = (ticks() - t) / POOL;
+		spikes[k] = spike < SPIKE ? 0 : (spike - BLOCK * pages[k]) / CHUNK;
 	}
-	while (i % CHUNK != BLOCK)
-		touch(i++);
-	uint64_t t = ticks();
-	for (unsigned int k = 0; k < POOL; k++)
-		touch(i++);
-	uint64_t page = (ticks() - t) / POOL;
-	report(ROW_TOUCH_AROUND, page);
-	report(ROW_REFILL, spike < SPIKE ? 0 : (spike - BLOCK * page) / CHUNK);
+	report(ROW_TOUCH_AROUND, median(pages, SPIKES));
+	report(ROW_REFILL, median(spikes, SPIKES));
 	unmap(AREA, MANY);
 	drop(ds);
 }

@@ -170,6 +170,7 @@ struct event {
 
 /* Records: pages; regions, waiters, grants, watches; nodes of radix trees, names. */
 enum { SLAB_PAGE, SLAB_RECORD, SLAB_NODE, SLABS };
+enum { REPLIES_KEPT_MAX = 8 };
 enum { RECORD_BYTES = 136 };
 
 /* All amounts are in pages. */
@@ -351,6 +352,7 @@ struct root {
 	struct object object;
 	struct list link;
 	struct session *session;
+	struct bank *slots; /* whose slot it is */
 	slot_t slot;
 	uint64_t badge;
 	uint8_t kind, rights;
@@ -427,7 +429,8 @@ struct rm {
 	uint64_t *directories;
 	uint64_t *window_tables;
 	char *spare; /* pages of the tables' memory for the first records */
-	bool opening;
+	bool opening; /* a chunk */
+	bool readies; /* frames are being made ready */
 	uint64_t pages_total, pages_given, pages_raw;
 
 	struct slotmap objects;
@@ -443,6 +446,8 @@ struct rm {
 	slot_t scratch, receive;
 	bool scratch_full, receive_full;
 	slot_t reply; /* in use for the request that is being handled */
+	slot_t reply_kept[REPLIES_KEPT_MAX];
+	uint32_t replies_kept;
 	uint32_t parked;
 	struct task *init;
 	struct object *target; /* of the request that is being handled */
