@@ -94,12 +94,15 @@ unsigned int rt_event_poll(void)
 {
 	unsigned int handled = 0;
 	struct rm_event_next_out out;
-	while (rm_event_next(RT_TASK, &out) == E_OK && out.record_count > 0) {
+	do {
+		/* rm signals again for the first that comes when it has none left. */
+		if (rm_event_next(RT_TASK, &out) != E_OK || out.record_count == 0)
+			break;
 		unsigned int number = (unsigned int)(uint32_t)out.record[0] - PROTO_LABEL_BASE;
 		if (out.record[0] >> 32 == out.record_count - 1u)
 			handle(number, out.record + 1, out.record_count - 1u);
 		handled++;
-	}
+	} while (out.left > 0);
 	return handled;
 }
 

@@ -20,7 +20,7 @@
 #include <rt/slot.h>
 #include <rt/thread.h>
 
-enum { CHUNK_PAGES = 256, SMALL_PAGES = 64, FIRST_RECORDS = 2 };
+enum { CHUNK_PAGES = 256, SMALL_PAGES = 64, FIRST_RECORDS = 2, KEPT_MAX = 4 };
 
 struct area {
 	struct interval interval;
@@ -258,17 +258,33 @@ err_t rt_unmap(void *at, size_t bytes)
 
 /* -- as a provider of pages -------------------------------------------------------------------- */
 
+/* The last few that came back are kept as they are, for structures that shrink and grow again. */
+static struct {
+	struct rt_lock lock;
+	uint32_t count;
+	void *page[KEPT_MAX];
+} kept;
+
 static void *page_get(void *ctx)
 {
-	void *page;
+	void *page = NULL;
 	(void)ctx;
-	return rt_map(RT_PAGE, &page) == E_OK ? page : NULL;
+	rt_lock(&kept.lock);
+	if (kept.count > 0)
+		page = kept.page[--kept.count];
+	rt_unlock(&kept.lock);
+	return page || rt_map(RT_PAGE, &page) == E_OK ? page : NULL;
 }
 
 static void page_put(void *ctx, void *page)
 {
 	(void)ctx;
-	err_t err = rt_unmap(page, RT_PAGE);
+	rt_lock(&kept.lock);
+	bool keeps = kept.count < KEPT_MAX;
+	if (keeps)
+		kept.page[kept.count++] = page;
+	rt_unlock(&kept.lock);
+	err_t err = keeps ? E_OK : rt_unmap(page, RT_PAGE);
 	assert(err == E_OK);
 }
 

@@ -89,6 +89,15 @@ void rt_answer(struct rt_request *r)
 
 /* -- clients ----------------------------------------------------------------------------------- */
 
+/* One is kept, so that a server of few clients does not get and put a page for each. */
+static void client_put(struct rt_server *s, struct rt_client *client)
+{
+	if (s->kept)
+		slab_put(&s->client_slab, client);
+	else
+		s->kept = client;
+}
+
 /* What rt keeps for it is no more. */
 static void client_free(struct rt_server *s, struct rt_client *client)
 {
@@ -98,7 +107,7 @@ static void client_free(struct rt_server *s, struct rt_client *client)
 	rt_badge_remove(&s->badges, &rt_pages, &client->badge);
 	list_remove(&client->link);
 	s->clients_count--;
-	slab_put(&s->client_slab, client);
+	client_put(s, client);
 }
 
 static void client_end(struct rt_server *s, struct rt_client *client)
@@ -128,9 +137,10 @@ static err_t client_new(struct rt_server *s, const struct rm_session_opened_even
 		return E_LIMIT;
 	if (it->badge != it->session.raw)
 		return E_UNSUPPORTED;
-	struct rt_client *client = slab_get(&s->client_slab);
+	struct rt_client *client = s->kept ? s->kept : slab_get(&s->client_slab);
 	if (!client)
 		return E_NOMEM;
+	s->kept = NULL;
 	__builtin_memset(client, 0, sizeof(*client) + s->service->client_bytes);
 	client->badge = (struct rt_badge){ .value = it->badge, .client = client };
 	client->session = it->session;
@@ -142,7 +152,7 @@ static err_t client_new(struct rt_server *s, const struct rm_session_opened_even
 	list_init(&client->badge.link);
 	err_t err = rt_badge_add(&s->badges, &rt_pages, &client->badge);
 	if (err != E_OK) {
-		slab_put(&s->client_slab, client);
+		client_put(s, client);
 		return err;
 	}
 	list_push_back(&s->clients, &client->link);

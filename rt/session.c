@@ -121,8 +121,12 @@ void rt_session_close(struct rt_session *session)
 		return;
 	list_remove(&session->link);
 	session->state = RT_SESSION_CLOSED;
-	(void)rm_session_sever(RT_TASK, &(struct rm_session_sever_in){ .session = session->id });
-	rt_slot_put(session->endpoint);
+	const struct rm_session_sever_in in = { .session = session->id };
+	/* What is severed is revoked: there is nothing left to delete. */
+	if (rm_session_sever(RT_TASK, &in) == E_OK)
+		rt_slot_put_empty(session->endpoint);
+	else
+		rt_slot_put(session->endpoint);
 	session->endpoint = 0;
 }
 

@@ -36,6 +36,11 @@ void rt_slot_put(cptr_t slot)
 	if (slot == 0)
 		return;
 	rt_slot_clear(slot);
+	rt_slot_put_empty(slot);
+}
+
+void rt_slot_put_empty(cptr_t slot)
+{
 	rt_slots_put(&slots, (uint32_t)slot);
 }
 

@@ -146,6 +146,7 @@ err_t on_event_next(void *server, struct proto_request *request, struct rm_event
 	(void)request;
 	struct task *task = target(rm);
 	out->record_count = 0;
+	out->left = 0;
 	struct list *link;
 	while ((link = list_first(&task->events)) != NULL) {
 		struct event *event = container_of(link, struct event, link);
@@ -158,6 +159,7 @@ err_t on_event_next(void *server, struct proto_request *request, struct rm_event
 			continue;
 		out->record[0] = proto_event_header(number, length);
 		out->record_count = (uint16_t)(length + 1);
+		out->left = task->event_count;
 		return E_OK;
 	}
 	return E_OK;

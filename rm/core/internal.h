@@ -185,6 +185,7 @@ void name_drop_server(struct rm *rm, struct name *name);
 void grant_drop(struct rm *rm, struct grant *grant);
 void session_sever(struct rm *rm, struct session *session, enum rm_reason reason);
 bool session_step(struct rm *rm, struct session *session);
+bool session_is_small(const struct session *s);
 void session_leave(struct rm *rm, struct session *session, const struct task *task);
 void session_settle(struct rm *rm, struct session *session);
 void session_timeout(struct rm *rm, struct session *session);

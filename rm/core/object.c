@@ -148,7 +148,8 @@ void object_kill(struct rm *rm, struct object *object)
 	object->dying = true;
 	job_add(rm, object);
 	/* What is small is gone at once. */
-	if (object->kind == KIND_THREAD || object->kind == KIND_DATASPACE)
+	if (object->kind == KIND_THREAD || object->kind == KIND_DATASPACE ||
+	    (object->kind == KIND_SESSION && session_is_small((struct session *)object)))
 		(void)job_step(rm, object);
 }
 

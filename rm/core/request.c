@@ -182,12 +182,14 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 
 /*
  * The bank, address space and task of the first program. It gets all memory but what rm needs for
- * itself: for each chunk 3 pages and a page table's fourth part, for replies a 64th part.
+ * itself: for each chunk 3 pages and a page table's fourth part, for replies a 64th part, for the
+ * slots of sessions half of that.
  */
 err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, struct bank **bank,
                    struct vspace **vspace, struct task **task)
 {
-	uint64_t reserve = rm->pages_total / 32 + rm->pages_total / 64 + 256;
+	uint64_t reserve =
+	        rm->pages_total / 32 + rm->pages_total / 64 + rm->pages_total / 128 + 256;
 	if (rm->pages_total < 2 * reserve)
 		return E_NOMEM;
 	uint64_t limit = rm->pages_total - reserve;

@@ -13,7 +13,7 @@
 #include "internal.h"
 #include <lib/assert.h>
 
-enum { SEVER_STEPS = 8 };
+enum { SEVER_STEPS = 8, SETTLE_STEPS = 3 };
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
@@ -214,22 +214,28 @@ err_t on_name_watch(void *server, struct proto_request *request, const struct rm
 
 /* ---- roots ------------------------------------------------------------------------------------------- */
 
-/* A capability to from with a badge of its own, from which the client's are copied. */
+/*
+ * A capability to from with a badge of its own, from which the client's are copied. The session's
+ * first one stands in a slot of rm's own: a slot page for each session would be most of its cost,
+ * and the session has paid for a hundred times as much.
+ */
 static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8_t kind,
                       uint64_t badge, uint8_t rights, struct root **made)
 {
 	struct bank *bank = session->object.bank;
+	struct bank *slots = list_is_empty(&session->roots) ? rm->root : bank;
 	err_t err = object_new(rm, bank, KIND_ROOT, made);
 	if (err != E_OK)
 		return err;
 	struct root *root = *made;
-	root->slot = slot_get(rm, bank);
+	root->slots = slots;
+	root->slot = slot_get(rm, slots);
 	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL,
 	                          badge ? badge : slotmap_id(&rm->objects, root))
 	                 : E_NOMEM;
 	if (err != E_OK) {
 		if (root->slot)
-			slot_put(rm, bank, root->slot);
+			slot_put(rm, slots, root->slot);
 		object_free(rm, &root->object);
 		return err;
 	}
@@ -247,7 +253,7 @@ void root_kill(struct rm *rm, struct root *root)
 	if (root->kind == RM_ROOT_KIND_ENDPOINT)
 		rm->ops->cancel_sends(rm->kernel, root->slot);
 	rm->ops->remove(rm->kernel, root->slot);
-	slot_put(rm, root->object.bank, root->slot);
+	slot_put(rm, root->slots, root->slot);
 	list_remove(&root->link);
 	object_free(rm, &root->object);
 }
@@ -272,12 +278,23 @@ void session_settle(struct rm *rm, struct session *s)
 	s->server = s->client = NULL;
 	bank->session = NULL;
 	object_kill(rm, &bank->object);
+	/* If the server bought nothing from it, it is gone at once. */
+	for (unsigned int i = 0; i < SETTLE_STEPS; i++)
+		if (bank_reap(rm, bank))
+			return;
+}
+
+/* It dies, and there is nothing more to be done for it than for a thread. */
+bool session_is_small(const struct session *s)
+{
+	return list_is_empty(&s->notifications) && list_is_empty(&s->severing);
 }
 
 /* The next root goes; true: all have gone. (The session itself goes with its bank.) */
 bool session_step(struct rm *rm, struct session *s)
 {
 	if (s->object.dying) {
+		answer_all(rm, &s->severing, E_OK);
 		while (!list_is_empty(&s->notifications))
 			object_kill(rm, &container_of(list_first(&s->notifications),
 			                              struct notification, link)
@@ -420,7 +437,7 @@ err_t on_session_connect(void *server, struct proto_request *request,
 	err = root_new(rm, s, name->endpoint, RM_ROOT_KIND_ENDPOINT, slotmap_id(&rm->objects, s),
 	               RM_RIGHT_WRITE, &root);
 	if (err == E_OK)
-		err = wait_for(rm, bank, &s->connecting, RM_METHOD_SESSION_CONNECT);
+		err = wait_for(rm, client->object.bank, &s->connecting, RM_METHOD_SESSION_CONNECT);
 	if (err != E_OK) {
 		object_kill(rm, &bank->object);
 		return err;

@@ -5,7 +5,7 @@
  * Badges are rm's ids (lib/slotmap.h): of two that live at the same time the lowest 24 bits differ;
  * the rest tells an old id from a new one and is compared. A tree of 256 places a level, by slot
  * (mostly small numbers), then by the two bytes of the page. Nodes are RT_BADGE_NODE_BYTES, come
- * when needed and go when they are empty. Pure.
+ * when needed and go when they are empty, but for the last two. Pure.
  */
 #pragma once
 #include <lib/err.h>
@@ -33,11 +33,13 @@ struct rt_badge_node {
 	struct rt_badge_leaf *leaf[256];
 	uint32_t count;
 };
-enum { RT_BADGE_NODE_BYTES = 256 * 8 + 8 };
+enum { RT_BADGE_NODE_BYTES = 256 * 8 + 8, RT_BADGE_KEPT_MAX = 2 };
 
 struct rt_badges {
 	struct rt_badge_node *node[256];
 	uint64_t count;
+	uint32_t kept_count;
+	void *kept[RT_BADGE_KEPT_MAX]; /* empty nodes, so all 0 */
 };
 
 /* The badge with that value, NULL if there is none. value may be anything. */

@@ -119,6 +119,7 @@ struct rt_server {
 	struct rt_request *current; /* of which the reply object is in the receive */
 	struct list free;           /* requests that are in no use, with their reply objects */
 	struct rt_arena arena;
+	struct rt_client *kept;      /* one that is no more */
 	struct list clients, ending; /* ending: severed while a handler ran */
 	uint32_t clients_count, parked_max;
 	bool is_handling, has_come; /* has_come: a capability, which nobody took so far */

@@ -23,6 +23,9 @@
  */
 void rt_slot_put(cptr_t slot);
 
+/* The same of a slot that is empty for sure: what was in it was revoked. */
+void rt_slot_put_empty(cptr_t slot);
+
 /* Deletes the capability in it, if there is one; the slot stays the caller's. */
 void rt_slot_clear(cptr_t slot);
 
