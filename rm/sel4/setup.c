@@ -104,6 +104,17 @@ static void deepen_cspace(struct kernel *k, const struct abi_boot_info *info, wo
 	maker.untyped = root_cptr(untyped);
 }
 
+/*
+ * A copy of what stands in the root, beside the root's own capability: there all bits of an address
+ * are taken, and our kernel remembers such look-ups.
+ */
+static cptr_t copy_near(word_t i, word_t index)
+{
+	struct sel4_slot to = { maker.kernel->root, maker.kernel->root + i, ABI_WORD_BITS };
+	check(sel4_cnode_copy(to, root_slot(index), RIGHTS_ALL), "CSpace");
+	return maker.kernel->root + i;
+}
+
 static cptr_t issue_ports(struct kernel *k, word_t first, word_t last)
 {
 	check(sel4_x86_io_port_control_issue(k->port_control, first, last, root_slot(maker.next)),
@@ -266,6 +277,8 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	make_worker(s, frame, tables);
 	if (maker.next >= info->empty.start + ROOT_SLOTS_KEPT)
 		setup_fail("too many boot objects", maker.next);
+	s->endpoint = copy_near(1, s->endpoint >> ROOT_SHIFT);
+	k->vspace = copy_near(2, INIT_VSPACE);
 	s->boot.ops = &kernel_ops;
 	s->boot.kernel = k;
 	s->boot.window = (void *)WINDOW_BASE;
