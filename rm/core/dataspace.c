@@ -137,25 +137,35 @@ static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 }
 
 /*
- * A page of one dataspace becomes one of another of the same bank; if there is a page already, that
- * stays, and the other goes.
+ * A page of one dataspace becomes one of another of the same bank, or several; where there is a page
+ * already, that stays, and the other goes. NOMEM: nothing changed.
  */
 err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
-                     struct dataspace *to, uint64_t to_index)
+                     struct dataspace *to, uint64_t to_index, uint64_t count)
 {
 	const struct lib_pages nodes = bank_nodes(from->object.bank);
-	struct page *page = own_page(from, from_index);
-	unmap_frame(rm, page->frame);
-	if (own_page(to, to_index)) {
-		clear_page(rm, from, from_index);
-		return E_OK;
-	}
-	err_t err = set_page(to, to_index, page);
-	if (err != E_OK)
+	for (uint64_t i = 0; i < count; i++) {
+		err_t err = own_page(to, to_index + i)
+		                    ? E_OK
+		                    : set_page(to, to_index + i, own_page(from, from_index + i));
+		if (err == E_OK)
+			continue;
+		while (i-- > 0)
+			if (own_page(to, to_index + i) == own_page(from, from_index + i))
+				(void)radix_remove(&to->pages, &nodes, to_index + i);
 		return err;
-	(void)radix_remove(&from->pages, &nodes, from_index);
-	from->resident--;
-	to->resident++;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		struct page *page = own_page(from, from_index + i);
+		unmap_frame(rm, page->frame);
+		if (own_page(to, to_index + i) != page) {
+			clear_page(rm, from, from_index + i);
+			continue;
+		}
+		(void)radix_remove(&from->pages, &nodes, from_index + i);
+		from->resident--;
+		to->resident++;
+	}
 	return E_OK;
 }
 

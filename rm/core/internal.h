@@ -127,7 +127,7 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds);
 void dataspace_detach(struct rm *rm, struct dataspace *ds);
 void dataspace_timeout(struct rm *rm, struct dataspace *ds);
 err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
-                     struct dataspace *to, uint64_t to_index);
+                     struct dataspace *to, uint64_t to_index, uint64_t count);
 void page_drop(struct rm *rm, struct bank *bank, struct page *page);
 void page_unpin(struct rm *rm, struct bank *bank, struct page *page);
 bool page_pin(struct bank *bank, struct page *page);

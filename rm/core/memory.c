@@ -600,34 +600,25 @@ err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
 	return E_OK;
 }
 
-/* The frame goes from the list of dirty ones to another. */
-static void dirty_becomes(struct rm *rm, frame_t f, uint8_t use)
-{
-	frames_remove(rm, &rm->dirty, f);
-	frame_at(rm, f)->use = use;
-	frames_push(rm, free_list(rm, frame_at(rm, f)), f);
-}
-
 /*
  * Has more frames cleared in advance (fresh memory first, which the kernel clears in one go), and
  * more that rm can write to at once, for copies. False: there are enough.
  */
 bool memory_refill(struct rm *rm)
 {
+	bool clears = rm->cleared.count < CLEARED_WANTED;
+	if (clears && chunk_open(rm, CHUNK_FRAMES))
+		return true;
 	frame_t f = rm->dirty.first;
-	if (rm->cleared.count < CLEARED_WANTED) {
-		if (chunk_open(rm, CHUNK_FRAMES))
-			return true;
-		if (f && frame_clear(rm, f)) {
-			dirty_becomes(rm, f, FRAME_CLEARED);
-			return true;
-		}
-	}
 	rm->readies = rm->ready.count < (rm->readies ? READY_WANTED : READY_LOW);
-	if (!rm->readies || !f || (!frame_at(rm, f)->in_window && !window_show(rm, f, true)))
+	if (!f || (!clears && !rm->readies))
 		return false;
-	dirty_becomes(rm, f, FRAME_READY);
-	return true;
+	/* Taken meanwhile: else making room in the window could close its chunk. */
+	chunk_take(rm, f);
+	bool good = clears ? frame_clear(rm, f)
+	                   : frame_at(rm, f)->in_window || window_show(rm, f, true);
+	chunk_give(rm, f, !good ? FRAME_DIRTY : clears ? FRAME_CLEARED : FRAME_READY);
+	return good;
 }
 
 bool memory_is_low(const struct rm *rm)

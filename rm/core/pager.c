@@ -127,11 +127,9 @@ err_t on_pager_supply(void *server, struct proto_request *request,
 		if (shared || page->pins > 0)
 			return E_BUSY;
 	}
-	for (uint64_t i = 0; i < in->count; i++) {
-		err_t err = dataspace_move(rm, source, in->from + i, ds, in->first + i);
-		if (err != E_OK)
-			return err;
-	}
+	err_t err = dataspace_move(rm, source, in->from, ds, in->first, in->count);
+	if (err != E_OK)
+		return err;
 	struct list taken;
 	take_range(ds, in->first, in->count, &taken);
 	list_append_all(&rm->retry, &taken);
