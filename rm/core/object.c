@@ -137,7 +137,8 @@ void object_kill(struct rm *rm, struct object *object)
 		object_free(rm, object);
 		return;
 	case KIND_TASK:
-		task_died(rm, (struct task *)object, RM_REASON_STOPPED, 0);
+		task_died(rm, (struct task *)object,
+		          object->bank->object.dying ? RM_REASON_BANK : RM_REASON_STOPPED, 0);
 		break;
 	case KIND_DATASPACE:
 		dataspace_detach(rm, (struct dataspace *)object);
