@@ -308,6 +308,9 @@ bool session_step(struct rm *rm, struct session *s)
 	}
 	job_end(&s->object);
 	answer_all(rm, &s->severing, E_OK);
+	/* Told now: nothing of the session reaches the server any more. */
+	if (s->server && s->server_knows)
+		event_send(rm, s->server, &s->severed_server);
 	session_settle(rm, s);
 	return true;
 }
@@ -348,11 +351,9 @@ void session_sever(struct rm *rm, struct session *s, enum rm_reason reason)
 	connect_answer(rm, s, connect_error(reason));
 	if (s->server)
 		event_cancel(rm, s->server, &s->opened);
-	if (s->server && s->server_knows) {
-		event_send(rm, s->server, &s->severed_server);
+	if (s->server && s->server_knows)
 		deadline_set(&rm->session_deadlines, &s->deadline,
 		             rm->now_ns + s->deadline_ms * 1000000ull);
-	}
 	if (s->client && reason != RM_REASON_CLOSED && !opening)
 		event_send(rm, s->client, &s->severed_client);
 	job_add(rm, &s->object);
@@ -537,7 +538,7 @@ err_t on_session_acknowledge(void *server, struct proto_request *request,
 	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
 	if (!s)
 		return E_GONE;
-	if (s->state != RM_SESSION_STATE_SEVERED)
+	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots))
 		return E_BUSY;
 	event_cancel(rm, s->server, &s->severed_server);
 	deadline_cancel(&rm->session_deadlines, &s->deadline);

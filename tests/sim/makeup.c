@@ -153,11 +153,13 @@ static bool goes_with(const struct request *r, uint32_t held)
 	const struct dataspace *ds = (const struct dataspace *)given;
 	switch (r->method) {
 	case RM_METHOD_PAGER_SUPPLY:
-		return ds->kind == RM_DATASPACE_KIND_ANONYMOUS && ds->resident > 0 && !ds->flags &&
+		return given->kind == KIND_DATASPACE && ds->kind == RM_DATASPACE_KIND_ANONYMOUS &&
+		       ds->resident > 0 && !ds->flags &&
 		       ds->object.bank == o->bank &&
 		       (w.held[held].badge >> FACET_SHIFT & FACET_RIGHTS) == FACET_RIGHTS;
 	case RM_METHOD_EVENT_BIND:
-		return &((const struct thread *)given)->task->object == o;
+		return given->kind == KIND_THREAD &&
+		       &((const struct thread *)given)->task->object == o;
 	case RM_METHOD_TASK_CREATE:
 		return &given->bank->object == o || one_in(4);
 	case RM_METHOD_REGION_MAP:

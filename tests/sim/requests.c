@@ -211,7 +211,8 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 
 static bool is_declared(uint8_t method, uint64_t label)
 {
-	const struct proto_method *m = &rm_interface.methods[method];
+	const struct proto_method *m =
+	        &rm_interface.methods[method < rm_interface.methods_count ? method : 0];
 	uint64_t declared = m->serve ? m->errors | PROTO_ERRORS_COMMON : PROTO_ERRORS_COMMON;
 	return label < 64 ? label == 0 : label < 128 && declared >> (label - 64) & 1;
 }
