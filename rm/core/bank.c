@@ -168,7 +168,8 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 		return false;
 	}
 	if (!list_is_empty(&bank->objects)) {
-		struct object *object = container_of(list_first(&bank->objects), struct object, link);
+		struct object *object =
+		        container_of(list_first(&bank->objects), struct object, link);
 		/* The last in the list: a task that is on its way out still needs them. */
 		if (object->kind != KIND_NOTIFICATION ||
 		    list_is_empty(&((struct notification *)object)->link))

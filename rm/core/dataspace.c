@@ -124,6 +124,17 @@ static void unmap_index(struct rm *rm, struct dataspace *ds, uint64_t index,
 	}
 }
 
+/* A page that was made elsewhere, which goes if that fails. */
+err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page)
+{
+	err_t err = set_page(ds, index, page);
+	if (err != E_OK)
+		page_drop(rm, ds->object.bank, page);
+	else
+		ds->resident++;
+	return err;
+}
+
 static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 {
 	const struct lib_pages nodes = bank_nodes(ds->object.bank);
@@ -701,7 +712,8 @@ err_t on_dataspace_physical(void *server, struct proto_request *request,
 	struct rm *rm = server;
 	(void)request;
 	const struct dataspace *ds = target(rm);
-	if (!(ds->flags & RM_DATASPACE_FLAGS_PINNED) || !range_ok(in->first, in->count, ds->size))
+	bool stays = ds->flags & RM_DATASPACE_FLAGS_PINNED || ds->kind == RM_DATASPACE_KIND_DEVICE;
+	if (!stays || !range_ok(in->first, in->count, ds->size))
 		return E_RANGE;
 	for (unsigned int i = 0; i < in->count; i++)
 		out->frames[i] = frame_physical(rm, own_page(ds, in->first + i)->frame);

@@ -51,6 +51,8 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
                       uint64_t below);
 void frame_put(struct rm *rm, struct bank *bank, frame_t f);
 err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f);
+err_t memory_device_begin(struct rm *rm, uint64_t physical, uint32_t *c);
+void memory_device_end(struct rm *rm, uint32_t c);
 bool memory_refill(struct rm *rm);
 bool memory_is_low(const struct rm *rm);
 frame_t kernel_get(struct rm *rm, struct bank *bank);
@@ -131,6 +133,11 @@ err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
 void page_drop(struct rm *rm, struct bank *bank, struct page *page);
 void page_unpin(struct rm *rm, struct bank *bank, struct page *page);
 bool page_pin(struct bank *bank, struct page *page);
+
+/* -- device.c -------------------------------------------------------------------------------- */
+err_t device_init(struct rm *rm, const struct rm_boot *boot);
+void device_put(struct rm *rm, frame_t f);
+err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page);
 
 /* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
 err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,

@@ -507,6 +507,10 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 void frame_put(struct rm *rm, struct bank *bank, frame_t f)
 {
 	struct frame *frame = frame_at(rm, f);
+	if (chunk_of(rm, f)->kind == CHUNK_DEVICE) {
+		device_put(rm, f);
+		return;
+	}
 	if (frame->has_page_slot) {
 		kernel_put(rm, bank, f);
 		return;
@@ -598,6 +602,49 @@ err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
 	rm->pages_given += pages;
 	*f = c << CHUNK_BITS;
 	return E_OK;
+}
+
+/* A chunk for the frames of a device; its slots are empty. */
+err_t memory_device_begin(struct rm *rm, uint64_t physical, uint32_t *c)
+{
+	frame_t slots;
+	uint32_t slot_page;
+	struct frame *frames = rm->root->pages.get(rm->root->pages.ctx);
+	if (!frames)
+		return E_NOMEM;
+	err_t err = slots_make(rm, rm->root, &slots, &slot_page);
+	if (err != E_OK) {
+		rm->root->pages.put(rm->root->pages.ctx, frames);
+		return err;
+	}
+	*c = rm->device_chunks ? rm->device_chunks : rm->chunks_count;
+	if (!rm->device_chunks && rm->device_chunks_made == DEVICE_CHUNKS_MAX) {
+		slots_unmake(rm, rm->root, slots, slot_page);
+		rm->root->pages.put(rm->root->pages.ctx, frames);
+		return E_LIMIT;
+	}
+	if (rm->device_chunks) {
+		rm->device_chunks = rm->chunks[*c].next;
+	} else {
+		rm->chunks_count++;
+		rm->device_chunks_made++;
+	}
+	__builtin_memset(frames, 0, CHUNK_PAGES * sizeof(*frames));
+	rm->chunks[*c] = (struct chunk){ .base = physical,
+		                         .frames = frames,
+		                         .slot_page = slot_page,
+		                         .kind = CHUNK_DEVICE,
+		                         .pages_bits = CHUNK_BITS };
+	return E_OK;
+}
+
+void memory_device_end(struct rm *rm, uint32_t c)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->slot_page), chunk->slot_page);
+	rm->root->pages.put(rm->root->pages.ctx, chunk->frames);
+	*chunk = (struct chunk){ .kind = CHUNK_NONE, .next = rm->device_chunks };
+	rm->device_chunks = c;
 }
 
 /*
@@ -826,7 +873,7 @@ static void *spare_page(struct rm *rm)
 
 static uint32_t chunks_max(const struct rm_boot *boot)
 {
-	uint64_t chunks = 2 + boot->adopted / CHUNK_PAGES + 1;
+	uint64_t chunks = 2 + boot->adopted / CHUNK_PAGES + 1 + DEVICE_CHUNKS_MAX;
 	for (uint32_t i = 0; i < boot->bulks_count; i++) {
 		uint64_t bytes = 1ull << boot->bulks[i].bits;
 		chunks += 2 + bytes / (CHUNK_PAGES * PAGE) + bytes / (LARGE_PAGES * PAGE);

@@ -174,6 +174,9 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	err = memory_init(rm, boot);
 	if (err != E_OK)
 		return err;
+	err = device_init(rm, boot);
+	if (err != E_OK)
+		return err;
 	rm->scratch = slot_get(rm, rm->root);
 	rm->receive = slot_get(rm, rm->root);
 	rm->reply = reply_get(rm);

@@ -45,8 +45,7 @@ static void check_memory(struct walk *w)
 		for (unsigned int i = 0; i < pages; i++) {
 			const struct frame *frame = &chunk->frames[i];
 			bool is_free = frame->use == FRAME_CLEARED || frame->use == FRAME_DIRTY ||
-			               frame->use == FRAME_READY ||
-			               frame->use == FRAME_KERNEL_FREE;
+			               frame->use == FRAME_READY || frame->use == FRAME_KERNEL_FREE;
 			free += is_free;
 			if (frame->use == FRAME_PAGE)
 				must(w, frame->page->frame == (c << CHUNK_BITS | i),

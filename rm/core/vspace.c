@@ -787,6 +787,8 @@ err_t on_region_map(void *server, struct proto_request *request, const struct rm
 		return E_RANGE;
 	if (vspace->copier)
 		return E_BUSY;
+	if (in->flags & RM_REGION_FLAGS_PRIVATE && ds->kind == RM_DATASPACE_KIND_DEVICE)
+		return E_INVAL;
 	if (in->flags & RM_REGION_FLAGS_FIXED) {
 		if (start < USER_LOW)
 			return E_RANGE;

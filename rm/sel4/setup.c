@@ -128,6 +128,15 @@ static cptr_t issue_ports(struct kernel *k, word_t first, word_t last)
 static void list_bulks(struct rm_boot *boot, const struct abi_boot_info *info, word_t except)
 {
 	boot->bulks_count = 0;
+	boot->devices_count = 0;
+	for (word_t i = 0; i < boot_untypeds(info); i++) {
+		const struct abi_untyped_desc *u = &info->untyped_list[i];
+		if (u->is_device && u->size_bits >= PAGE_BITS)
+			boot->devices[boot->devices_count++] =
+			        (struct bulk){ .untyped = SLOT_OF_ROOT | (info->untyped.start + i),
+				               .base = u->paddr,
+				               .bits = u->size_bits };
+	}
 	for (word_t bits = ABI_UNTYPED_BITS_MAX; bits >= SMALLEST_BULK_BITS; bits--) {
 		for (word_t i = 0; i < boot_untypeds(info); i++) {
 			const struct abi_untyped_desc *u = &info->untyped_list[i];

@@ -38,6 +38,7 @@ enum {
 	LARGE_PAGES = 1 << (LARGE_BITS - PAGE_BITS),
 	BOOT_KERNEL_PAGES = 7, /* untypeds of 4 KiB that rm starts with */
 	BULKS_MAX = 230,
+	DEVICE_CHUNKS_MAX = 256,
 	PRIORITY_PROGRAMS = 253, /* the highest of programs; rm's own are above */
 	STEP_PAGES = 64,         /* pages that one step of a long operation handles */
 	AROUND_MAX = 16,         /* pages that one fault maps */
@@ -92,6 +93,7 @@ enum chunk_kind {
 	CHUNK_FRAMES,
 	CHUNK_KERNEL,    /* untypeds of 4 KiB; a second slot page for what is made of each */
 	CHUNK_ADOPTED,   /* frames that the kernel gave at boot: never closed */
+	CHUNK_DEVICE,    /* of one device dataspace; free: pages in use */
 	CHUNK_LARGE_RAW, /* an untyped of 2 MiB */
 	CHUNK_LARGE,     /* a frame of 2 MiB */
 	CHUNK_SPLIT,     /* 2 MiB that are four other chunks now */
@@ -428,13 +430,15 @@ struct rm {
 	frame_t *slot_page_frames;
 	uint64_t *directories;
 	uint64_t *window_tables;
-	char *spare; /* pages of the tables' memory for the first records */
+	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
 	bool readies; /* frames are being made ready */
 	uint64_t pages_total, pages_given, pages_raw;
 
 	struct slotmap objects;
 	struct bank *root, root_bank;
+	struct list devices;    /* untypeds, and pages, of devices */
+	uint32_t device_chunks, device_chunks_made; /* those without a dataspace, by next */
 	struct list jobs;
 	struct list retry; /* faults that are to be tried again */
 	struct deadlines session_deadlines, pager_deadlines;
@@ -467,8 +471,8 @@ struct rm_boot {
 	 * many of them hang in the root, the others in directories. */
 	uint32_t slot_pages_first, slot_pages_end, slot_pages_flat;
 	slot_t endpoint;
-	struct bulk bulks[BULKS_MAX];
-	uint32_t bulks_count;
+	struct bulk bulks[BULKS_MAX], devices[BULKS_MAX];
+	uint32_t bulks_count, devices_count;
 	uint32_t adopted; /* frames that rm_adopt will get */
 };
 
