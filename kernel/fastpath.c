@@ -82,7 +82,8 @@ static always_inline bool service_of(enum fast fast, struct tcb *server, word_t 
 	service->ep = cap_endpoint(ep);
 	service->reply = cap_reply(reply);
 	const struct notification *ntfn = server->bound_ntfn;
-	if (ntfn && (ntfn->state == NTFN_ACTIVE || ntfn->sc))
+	/* Its own context, if that is what the server runs on, goes back when it waits. */
+	if (ntfn && (ntfn->state == NTFN_ACTIVE || ntfn->sc == server->sc))
 		return false;
 	return endpoint_state(service->ep) != EP_SEND;
 }

@@ -256,6 +256,54 @@ TEST(notification_context_signal_while_serving)
 	CHECK(!context_is_bound(test.sc));
 }
 
+/* Woken by a signal, takes a call without waiting, and answers it on the notification's context. */
+_Noreturn static word_t receive_polling(word_t arg)
+{
+	struct driver *d = (struct driver *)arg;
+	struct sel4_msg m = sel4_recv(test.ep, test.reply);
+	for (;;) {
+		if (m.badge == 5) {
+			d->signals++;
+			m = sel4_nb_recv(test.ep, test.reply);
+		} else if (m.badge == 0 && abi_msginfo_label(m.info) == 7) {
+			d->messages++;
+			m = sel4_reply_recv(test.ep, message(8, 0, 0, 0, 0, 0), test.reply);
+		} else {
+			m = sel4_recv(test.ep, test.reply);
+		}
+	}
+}
+
+TEST(notification_context_returned_by_the_wait_after_an_answer)
+{
+	make_objects();
+	struct driver d;
+	struct thread *t = driver_start(&d, receive_polling, true);
+	for (word_t i = 1; i <= 5; i++) {
+		struct job call = { .nr = SYS_CALL,
+			            .cap = test.ep,
+			            .in = message(7, 0, 0, 0, 0, 0) };
+		sel4_signal(test.badged);
+		CHECK(has_context(t->tcb));
+		/* At a higher priority, the client calls before the server gets to run. */
+		struct thread *client = job_start_at(&call, 200);
+		settle();
+		CHECK_EQ(d.signals, i);
+		CHECK_EQ(d.messages, i);
+		CHECK(call.done);
+		CHECK(has_context(client->tcb));
+		CHECK(!has_context(t->tcb));
+		CHECK(!context_is_bound(test.sc));
+	}
+	/* It has none left: a call brings one. */
+	struct job call = { .nr = SYS_CALL, .cap = test.ep, .in = message(7, 0, 0, 0, 0, 0) };
+	struct thread *client = job_start(&call, NULL);
+	settle();
+	CHECK(call.done);
+	CHECK(has_context(client->tcb));
+	CHECK(!has_context(t->tcb));
+}
+
 /* Unbinding and deletion */
 
 TEST(notification_context_unbound_is_not_lent)
