@@ -164,7 +164,7 @@ err_t elf_interp(const struct elf *elf, char *name, uint64_t capacity)
 	return E_NOENT;
 }
 
-/* -- symbols ------------------------------------------------------------------------------------- */
+/* -- symbols ----------------------------------------------------------------------------------- */
 
 /* The table of section headers: where it is, how many there are; none if it is not in the file. */
 static uint32_t sections(const struct elf *elf, uint64_t *table)

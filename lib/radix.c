@@ -236,7 +236,8 @@ bool radix_valid(const struct radix *radix)
 	uint64_t count = 0, nodes = 0;
 	bool is_recent = false;
 	if (!radix->root)
-		return radix->height == 0 && radix->count == 0 && radix->nodes == 0 && !radix->recent;
+		return radix->height == 0 && radix->count == 0 && radix->nodes == 0 &&
+		       !radix->recent;
 	if (radix->height == 0 || radix->height > LEVELS_MAX ||
 	    (radix->height > 1 && radix->root->taken == 1))
 		return false;

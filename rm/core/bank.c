@@ -12,7 +12,7 @@
 #include "internal.h"
 #include <lib/assert.h>
 
-/* -- records of rm's own ------------------------------------------------------------------------ */
+/* -- records of rm's own ----------------------------------------------------------------------- */
 
 static void *pages_get(void *ctx)
 {
@@ -53,7 +53,7 @@ struct lib_pages bank_nodes(struct bank *bank)
 	return slab_provider(&bank->slab[SLAB_NODE]);
 }
 
-/* -- banks -------------------------------------------------------------------------------------- */
+/* -- banks ------------------------------------------------------------------------------------- */
 
 static void bank_init(struct rm *rm, struct bank *bank)
 {
@@ -182,7 +182,7 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 	return true;
 }
 
-/* -- objects ------------------------------------------------------------------------------------- */
+/* -- objects ----------------------------------------------------------------------------------- */
 
 /* An object that the bank pays for, all zero but for its head, in *made. */
 err_t object_new(struct rm *rm, struct bank *bank, uint8_t kind, void *made)
@@ -217,7 +217,7 @@ void object_free(struct rm *rm, struct object *object)
 	assert(err == E_OK);
 }
 
-/* -- requests ------------------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 static uint64_t pages_of(uint64_t bytes)
 {

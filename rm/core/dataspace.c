@@ -17,7 +17,7 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
-/* -- pages ---------------------------------------------------------------------------------------- */
+/* -- pages ------------------------------------------------------------------------------------- */
 
 static err_t page_new(struct rm *rm, struct bank *bank, bool cleared, struct page **made)
 {
@@ -83,7 +83,7 @@ static err_t page_copy(struct rm *rm, struct bank *bank, const struct page *from
 	return E_OK;
 }
 
-/* -- what is where ----------------------------------------------------------------------------------- */
+/* -- what is where ----------------------------------------------------------------------------- */
 
 static struct page *own_page(const struct dataspace *ds, uint64_t index)
 {
@@ -148,8 +148,8 @@ static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 }
 
 /*
- * A page of one dataspace becomes one of another of the same bank, or several; where there is a page
- * already, that stays, and the other goes. NOMEM: nothing changed.
+ * A page of one dataspace becomes one of another of the same bank, or several; where there is a
+ * page already, that stays, and the other goes. NOMEM: nothing changed.
  */
 err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
                      struct dataspace *to, uint64_t to_index, uint64_t count)
@@ -202,7 +202,9 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 	*page = from;
 	if (!shared)
 		return E_OK;
-	/* What shows the old page goes first: so its original capability is free for rm's window. */
+	/*
+	 * What shows the old page goes first: so its original capability is free for rm's window.
+	 */
 	unmap_index(rm, ds, index, from);
 	err_t err = page_copy(rm, ds->object.bank, from, page);
 	if (err != E_OK)
@@ -219,7 +221,7 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 	return E_OK;
 }
 
-/* -- making and holding ------------------------------------------------------------------------------ */
+/* -- making and holding ------------------------------------------------------------------------ */
 
 err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t size, bool internal,
                     struct dataspace **made)
@@ -276,7 +278,7 @@ err_t dataspace_shadow(struct rm *rm, struct bank *bank, struct dataspace *sourc
 	return err;
 }
 
-/* -- long work ------------------------------------------------------------------------------------------ */
+/* -- long work --------------------------------------------------------------------------------- */
 
 static void work_begin(struct rm *rm, struct dataspace *ds, uint8_t work)
 {
@@ -465,7 +467,7 @@ bool dataspace_work(struct rm *rm, struct dataspace *ds)
 	}
 }
 
-/* -- the end ------------------------------------------------------------------------------------------- */
+/* -- the end ----------------------------------------------------------------------------------- */
 
 /* The pager is heard no more. What is not there is lost; who waits is told. */
 void dataspace_detach(struct rm *rm, struct dataspace *ds)
@@ -551,7 +553,7 @@ err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspac
 	return err;
 }
 
-/* -- requests ------------------------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 static struct dataspace *target(struct rm *rm)
 {

@@ -2,9 +2,9 @@
 /*
  * Memory of devices: dataspaces of physical addresses that are not RAM.
  *
- * The kernel gives it as untypeds, from which objects come in order only; so they are halved down to
- * single pages where a device is asked for, and stay so. A page is in one dataspace at a time. The
- * frames get numbers in chunks of their own; they cost the bank nothing but the records.
+ * The kernel gives it as untypeds, from which objects come in order only; so they are halved down
+ * to single pages where a device is asked for, and stay so. A page is in one dataspace at a time.
+ * The frames get numbers in chunks of their own; they cost the bank nothing but the records.
  */
 #include "internal.h"
 #include <lib/assert.h>

@@ -34,7 +34,7 @@ void event_cancel(struct rm *rm, struct task *task, struct event *event)
 	task->event_count--;
 }
 
-/* ---- what they say --------------------------------------------------------------------------------- */
+/* ---- what they say --------------------------------------------------------------------------- */
 
 /* The body of an event of that name, in words from the second on. */
 #define BODY(name, ...)                                                                            \
@@ -133,7 +133,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 	}
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static struct task *target(struct rm *rm)
 {
@@ -165,8 +165,10 @@ err_t on_event_next(void *server, struct proto_request *request, struct rm_event
 	return E_OK;
 }
 
-/* The notification is there, and rm's capability to it has the badge. It is bound to the thread; NULL:
- * the scratch slot has a capability for whoever waits on it. */
+/*
+ * The notification is there, and rm's capability to it has the badge. It is bound to the thread;
+ * NULL: the scratch slot has a capability for whoever waits on it.
+ */
 static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge,
                                const struct thread *thread)
 {
@@ -232,7 +234,7 @@ err_t on_event_bind(void *server, struct proto_request *request, const struct rm
 	return notification_with(rm, task, in->badge, thread);
 }
 
-/* ---- watchers of death ------------------------------------------------------------------------------- */
+/* ---- watchers of death ----------------------------------------------------------------------- */
 
 /* What was watched is no more; the watch goes when its watcher has taken the event. */
 void watch_tell(struct rm *rm, struct watch *watch, const struct task *dead)

@@ -112,7 +112,10 @@ static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, boo
 	                        r->rights & RM_RIGHT_WRITE && !shared, attributes_of(r)) == E_OK;
 }
 
-/* The pages of the same leaf around address, which was mapped just now. filled: for the first time. */
+/*
+ * The pages of the same leaf around address, which was mapped just now. filled: for the first
+ * time.
+ */
 static void map_around(struct rm *rm, struct region *r, uint64_t address, bool filled)
 {
 	uint64_t low = range_align_down(address, AROUND_MAX * PAGE), high = low + AROUND_MAX * PAGE;
@@ -202,7 +205,7 @@ void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64
 		(void)map_neighbour(rm, r, start + i * PAGE, false);
 }
 
-/* -- waiting ------------------------------------------------------------------------------------------- */
+/* -- waiting ----------------------------------------------------------------------------------- */
 
 /* A handler's fault is over without a word. */
 void fault_forget(struct rm *rm, struct fault *fault)

@@ -158,7 +158,7 @@ void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64
 void fault_retry(struct rm *rm, struct fault *fault);
 void fault_forget(struct rm *rm, struct fault *fault);
 
-/* -- task.c ---------------------------------------------------------------------------------------- */
+/* -- task.c ------------------------------------------------------------------------------------ */
 err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,
                const char *name, unsigned int length, struct task **made);
 err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create_in *in,
@@ -175,7 +175,7 @@ err_t notification_new(struct rm *rm, struct bank *bank, enum abi_object type, s
                        struct notification **made);
 void notification_kill(struct rm *rm, struct notification *notification);
 
-/* -- event.c --------------------------------------------------------------------------------------- */
+/* -- event.c ----------------------------------------------------------------------------------- */
 enum { EVENT_SEVERED_CLIENT = 255 }; /* session_severed, to the client */
 void event_init(struct event *event, uint8_t number);
 void event_send(struct rm *rm, struct task *task, struct event *event);
@@ -186,7 +186,7 @@ void watch_drop(struct rm *rm, struct watch *watch);
 struct watch *watch_new(struct task *watcher, struct list *watched, uint64_t cookie,
                         struct name *of_name);
 
-/* -- session.c ------------------------------------------------------------------------------------- */
+/* -- session.c --------------------------------------------------------------------------------- */
 void name_settle(struct rm *rm, struct name *name);
 void name_drop_server(struct rm *rm, struct name *name);
 void grant_drop(struct rm *rm, struct grant *grant);
@@ -198,7 +198,7 @@ void session_settle(struct rm *rm, struct session *session);
 void session_timeout(struct rm *rm, struct session *session);
 void root_kill(struct rm *rm, struct root *root);
 
-/* -- the handlers of requests, each beside what it is about ---------------------------------------- */
+/* -- the handlers of requests, each beside what it is about ------------------------------------ */
 #define HANDLER(name) err_t on_##name(void *, struct proto_request *);
 #define HANDLER_IN(name)                                                                           \
 	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *);

@@ -4,17 +4,18 @@
  *
  * The kernel's untypeds (bulks) are cut, from the bottom up, into pieces of 2 MiB, those into
  * chunks of 128 pages. A raw chunk is opened as one of two kinds: of frames, retyped all at once,
- * so that the kernel clears them in one batch; or of kernel pages, untypeds of 4 KiB, of which one
- * kernel object, or several of one size, are made. A chunk that is wholly free can be closed, and
- * opened as the other kind; four closed chunks of one piece become that piece again. A kernel page
- * can also become a frame where it is, when no other memory is left: its object slot then holds the
- * frame's capability.
+ * so that the kernel clears them in one batch; or of kernel pages, untypeds of 4 KiB, of which
+ * one kernel object, or several of one size, are made. A chunk that is wholly free can be closed,
+ * and opened as the other kind; four closed chunks of one piece become that piece again. A kernel
+ * page can also become a frame where it is, when no other memory is left: its object slot then
+ * holds the frame's capability.
  *
- * Each chunk comes with the slots for its pages' capabilities and a page of struct frame, and, once
- * rm looks into one of its pages, slots for the copies with which those are mapped in rm's window;
- * all are overhead, charged to the root bank. (The original is left to whoever maps the page first:
- * most pages are mapped once, and a copy costs as much as a mapping.) For rm's CSpace: slot page n is the CNode for the slots n *
- * 128 on, hanging in a directory for 128 of them.
+ * Each chunk comes with the slots for its pages' capabilities and a page of struct frame, and,
+ * once rm looks into one of its pages, slots for the copies with which those are mapped in rm's
+ * window; all are overhead, charged to the root bank. (The original is left to whoever maps the
+ * page first: most pages are mapped once, and a copy costs as much as a mapping.) For rm's
+ * CSpace: slot page n is the CNode for the slots n * 128 on, hanging in a directory for 128 of
+ * them.
  *
  * Opening a chunk needs kernel pages and a record page itself; so some are kept in reserve: a
  * chunk is opened while KERNEL_RESERVE kernel pages are left, and not from within the opening.
@@ -673,7 +674,7 @@ bool memory_is_low(const struct rm *rm)
 	return rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 
-/* -- slots --------------------------------------------------------------------------------------- */
+/* -- slots ------------------------------------------------------------------------------------- */
 
 static err_t directory_make(struct rm *rm, uint32_t slot_page)
 {
@@ -772,7 +773,7 @@ void slot_put(struct rm *rm, struct bank *bank, slot_t slot)
 	slots_unmake(rm, bank, f, frame->number);
 }
 
-/* -- small kernel objects ------------------------------------------------------------------------ */
+/* -- small kernel objects ---------------------------------------------------------------------- */
 
 /* A page of 64 untypeds of 64 bytes, with their slots, and one slot each for what is made. */
 static err_t small_grow(struct rm *rm, struct bank *bank)
@@ -844,9 +845,9 @@ void small_put(struct rm *rm, struct bank *bank, slot_t slot)
 }
 
 /*
- * Reply objects are one pool of rm's, for any of them may hold anybody's call. There are never more
- * in use than threads wait, and each thread has paid for more than that. A few that are in no use stay
- * as they are.
+ * Reply objects are one pool of rm's, for any of them may hold anybody's call. There are never
+ * more in use than threads wait, and each thread has paid for more than that. A few that are in
+ * no use stay as they are.
  */
 slot_t reply_get(struct rm *rm)
 {
@@ -862,7 +863,7 @@ void reply_put(struct rm *rm, slot_t reply)
 		small_put(rm, rm->root, reply);
 }
 
-/* -- boot ------------------------------------------------------------------------------------------ */
+/* -- boot -------------------------------------------------------------------------------------- */
 
 static void *spare_page(struct rm *rm)
 {
@@ -881,7 +882,9 @@ static uint32_t chunks_max(const struct rm_boot *boot)
 	return (uint32_t)chunks;
 }
 
-/* Slot pages that could ever be: two per chunk, one per 512 KiB mapped, and as many for the rest. */
+/*
+ * Slot pages that could ever be: two per chunk, one per 512 KiB mapped, and as many for the rest.
+ */
 static uint32_t slot_pages_max(const struct rm_boot *boot)
 {
 	uint64_t wanted = 64 + 8ull * chunks_max(boot);

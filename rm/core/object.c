@@ -58,7 +58,7 @@ err_t object_cap(struct rm *rm, struct proto_request *request, const struct obje
 	return err;
 }
 
-/* -- long work ------------------------------------------------------------------------------------ */
+/* -- long work --------------------------------------------------------------------------------- */
 
 /* The object is worked on from now on, by steps. */
 void job_add(struct rm *rm, struct object *object)
@@ -153,7 +153,7 @@ void object_kill(struct rm *rm, struct object *object)
 		(void)job_step(rm, object);
 }
 
-/* -- callers who wait ------------------------------------------------------------------------------ */
+/* -- callers who wait -------------------------------------------------------------------------- */
 
 /*
  * The caller of the request at hand waits in the list, and the bank pays: rm->reply is another

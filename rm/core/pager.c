@@ -26,7 +26,9 @@ static void take_range(struct dataspace *ds, uint64_t first, uint64_t count, str
 	}
 }
 
-/* They are told that their pages are lost. The end of one may be that of others: see task_died(). */
+/*
+ * They are told that their pages are lost. The end of one may be that of others: see task_died().
+ */
 static void fail_all(struct rm *rm, struct list *taken)
 {
 	struct list *link;

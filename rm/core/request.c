@@ -61,7 +61,7 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 		dataspace_timeout(rm, container_of(due, struct dataspace, deadline));
 }
 
-/* -- the machine ------------------------------------------------------------------------------------ */
+/* -- the machine ------------------------------------------------------------------------------- */
 
 err_t on_memory_query(void *server, struct proto_request *request, struct rm_memory_query_out *out)
 {
@@ -152,7 +152,7 @@ err_t on_system_check(void *server, struct proto_request *request, struct rm_sys
 	return E_OK;
 }
 
-/* -- beginning ---------------------------------------------------------------------------------------- */
+/* -- beginning --------------------------------------------------------------------------------- */
 
 err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 {

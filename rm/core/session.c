@@ -15,7 +15,7 @@
 
 enum { SEVER_STEPS = 8, SETTLE_STEPS = 3 };
 
-/* ---- names ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static int name_compare(const struct name *name, const char *text, unsigned int length)
 {
@@ -212,7 +212,7 @@ err_t on_name_watch(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-/* ---- roots ------------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 /*
  * A capability to from with a badge of its own, from which the client's are copied. The session's
@@ -258,7 +258,7 @@ void root_kill(struct rm *rm, struct root *root)
 	object_free(rm, &root->object);
 }
 
-/* ---- the end of a session ----------------------------------------------------------------------------- */
+/* ---- the end of a session -------------------------------------------------------------------- */
 
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
 void session_settle(struct rm *rm, struct session *s)
@@ -390,7 +390,7 @@ void session_timeout(struct rm *rm, struct session *s)
 		task_died(rm, s->server, RM_REASON_DEADLINE, 0);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* The session of that id, if the task has that part in it. */
 static struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,

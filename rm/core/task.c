@@ -16,7 +16,7 @@
 
 enum { SCHED_CONTEXT_BITS = 8, SLOT_OWN_CNODE = 1 };
 
-/* -- threads ---------------------------------------------------------------------------------------- */
+/* -- threads ----------------------------------------------------------------------------------- */
 
 static struct kernel_thread kernel_thread(struct rm *rm, const struct thread *thread)
 {
@@ -256,7 +256,7 @@ enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, con
 	return RM_FAULT_WAIT;
 }
 
-/* -- tasks ------------------------------------------------------------------------------------------- */
+/* -- tasks ------------------------------------------------------------------------------------- */
 
 /* CNodes for 2^slot_bits slots: one, or a root and its leaves. */
 static err_t cspace_make(struct rm *rm, struct task *task)
@@ -432,7 +432,7 @@ void notification_kill(struct rm *rm, struct notification *notification)
 	object_free(rm, &notification->object);
 }
 
-/* -- requests on tasks ---------------------------------------------------------------------------------- */
+/* -- requests on tasks ------------------------------------------------------------------------- */
 
 static struct task *target(struct rm *rm)
 {
@@ -557,7 +557,7 @@ err_t on_reply_create(void *server, struct proto_request *request)
 	return err;
 }
 
-/* -- requests on threads --------------------------------------------------------------------------------- */
+/* -- requests on threads ----------------------------------------------------------------------- */
 
 static struct thread *thread_of(struct rm *rm)
 {

@@ -17,7 +17,7 @@ static void must(struct walk *w, bool holds, const char *what)
 		w->wrong = what;
 }
 
-/* -- memory ------------------------------------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 static void check_list(struct walk *w, const struct frame_list *list, uint8_t use)
 {
@@ -64,7 +64,7 @@ static void check_memory(struct walk *w)
 	check_list(w, &rm->kernel_free, FRAME_KERNEL_FREE);
 }
 
-/* -- objects ------------------------------------------------------------------------------------------- */
+/* -- objects ----------------------------------------------------------------------------------- */
 
 static void check_bank(struct walk *w, const struct bank *bank)
 {

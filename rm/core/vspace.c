@@ -2,13 +2,13 @@
 /*
  * Address spaces: regions, page tables, and what is mapped.
  *
- * For every 512 KiB with something mapped there is a leaf: a page of records, and a slot page whose
- * slots hold the copies of frame capabilities that are mapped there, each at the place of its page.
- * The first mapping of a frame is made with the original capability, without a copy: to end all
- * mappings, that one is unmapped, and the copies are deleted.
- * A mapping is LIVE, or STALE: the capability is there, but what it maps is hidden, because the page
- * table was taken out as a whole, or the page alone; a fault maps it again without a new copy. The
- * mappings of a frame are chained, so that all of them can be ended.
+ * For every 512 KiB with something mapped there is a leaf: a page of records, and a slot page
+ * whose slots hold the copies of frame capabilities that are mapped there, each at the place of
+ * its page. The first mapping of a frame is made with the original capability, without a copy: to
+ * end all mappings, that one is unmapped, and the copies are deleted. A mapping is LIVE, or
+ * STALE: the capability is there, but what it maps is hidden, because the page table was taken
+ * out as a whole, or the page alone; a fault maps it again without a new copy. The mappings of a
+ * frame are chained, so that all of them can be ended.
  *
  * A region whose mappings are too many to end at once stays in the map, without a dataspace, on
  * vspace->ending, until steps have ended them.
@@ -27,7 +27,7 @@ static struct bank *bank_of(const struct vspace *vspace)
 	return vspace->object.bank;
 }
 
-/* -- page tables ------------------------------------------------------------------------------------- */
+/* -- page tables ------------------------------------------------------------------------------- */
 
 static unsigned int table_shift(unsigned int level)
 {
@@ -96,7 +96,7 @@ static void tables_unmake(struct rm *rm, struct vspace *vspace, uint64_t address
 	}
 }
 
-/* -- leaves and mappings ------------------------------------------------------------------------------ */
+/* -- leaves and mappings ----------------------------------------------------------------------- */
 
 static struct leaf *leaf_at(const struct vspace *vspace, uint64_t address)
 {
@@ -353,7 +353,7 @@ bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end)
 	return next >= end;
 }
 
-/* -- regions ------------------------------------------------------------------------------------------- */
+/* -- regions ----------------------------------------------------------------------------------- */
 
 static struct region *region_at(struct interval *interval)
 {
@@ -472,7 +472,7 @@ static bool ending_step(struct rm *rm, struct vspace *vspace)
 	return false;
 }
 
-/* -- copying ------------------------------------------------------------------------------------------- */
+/* -- copying ----------------------------------------------------------------------------------- */
 
 enum copy_phase { PHASE_HIDE, PHASE_REGIONS, PHASE_DATASPACE };
 
@@ -606,7 +606,7 @@ static err_t take_asid(struct rm *rm, struct vspace *vspace)
 	return E_LIMIT;
 }
 
-/* -- beginning and end ----------------------------------------------------------------------------------- */
+/* -- beginning and end ------------------------------------------------------------------------- */
 
 err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made)
 {
@@ -687,7 +687,7 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 	return false;
 }
 
-/* -- requests ------------------------------------------------------------------------------------------- */
+/* -- requests ---------------------------------------------------------------------------------- */
 
 static struct vspace *target(struct rm *rm)
 {

@@ -18,7 +18,7 @@ static cptr_t cptr(const struct kernel *k, slot_t slot)
 	return kernel_cptr(k, slot);
 }
 
-/* -- objects -------------------------------------------------------------------------------------- */
+/* -- objects ----------------------------------------------------------------------------------- */
 
 static enum abi_error op_retype(void *kernel, slot_t untyped, enum abi_object type,
                                 unsigned int size_bits, slot_t dest, unsigned int count)
@@ -109,7 +109,7 @@ static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 	return err ? err : sel4_x86_page_unmap(cptr(k, dest));
 }
 
-/* -- address spaces ---------------------------------------------------------------------------------- */
+/* -- address spaces ---------------------------------------------------------------------------- */
 
 static enum abi_error op_vspace_init(void *kernel, slot_t vspace)
 {
@@ -179,7 +179,7 @@ static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 	                               WINDOW_BASE + (uint64_t)page * PAGE, 0);
 }
 
-/* -- threads ------------------------------------------------------------------------------------------ */
+/* -- threads ----------------------------------------------------------------------------------- */
 
 static enum abi_error op_thread_init(void *kernel, const struct kernel_thread *t)
 {
@@ -236,7 +236,7 @@ static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notificati
 	return err == ERR_ILLEGAL_OPERATION ? ERR_NONE : err; /* it is bound already */
 }
 
-/* -- messages ----------------------------------------------------------------------------------------- */
+/* -- messages ---------------------------------------------------------------------------------- */
 
 static void op_signal(void *kernel, slot_t notification)
 {
@@ -257,7 +257,7 @@ static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t
 	sel4_nb_send(cptr(kernel, reply), m);
 }
 
-/* -- the machine --------------------------------------------------------------------------------------- */
+/* -- the machine ------------------------------------------------------------------------------- */
 
 static enum abi_error op_ports_issue(void *kernel, slot_t dest, uint16_t first, uint16_t last)
 {

@@ -68,9 +68,9 @@ static cptr_t make(enum abi_object type, word_t bits)
 }
 
 /*
- * Shortens the guard of rm's CSpace, so that there is room for two levels below the root. The root
- * itself, to be named in CNode operations, must stand at the lowest level: a look-up goes on through
- * every CNode. So two CNodes are made for it.
+ * Shortens the guard of rm's CSpace, so that there is room for two levels below the root. The
+ * root itself, to be named in CNode operations, must stand at the lowest level: a look-up goes on
+ * through every CNode. So two CNodes are made for it.
  */
 static void deepen_cspace(struct kernel *k, const struct abi_boot_info *info, word_t untyped)
 {
@@ -122,7 +122,7 @@ static cptr_t issue_ports(struct kernel *k, word_t first, word_t last)
 	return root_cptr(maker.next++);
 }
 
-/* -- memory ------------------------------------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 /* All RAM untypeds but one, the large ones first. */
 static void list_bulks(struct rm_boot *boot, const struct abi_boot_info *info, word_t except)
@@ -226,7 +226,7 @@ static word_t choose_untyped(struct rm_boot *boot, const struct abi_boot_info *i
 	return untyped;
 }
 
-/* -- the worker ---------------------------------------------------------------------------------------- */
+/* -- the worker -------------------------------------------------------------------------------- */
 
 static void make_worker(struct setup *s, cptr_t frame, uint64_t tables)
 {

@@ -27,8 +27,9 @@ struct radix_node;
 
 struct radix {
 	struct radix_node *root;
-	struct radix_node *recent; /* the lowest one that was set in last, or NULL: the next is near */
-	uint64_t recent_at;        /* its indices / RADIX_FANOUT */
+	struct radix_node
+	        *recent;     /* the lowest one that was set in last, or NULL: the next is near */
+	uint64_t recent_at;  /* its indices / RADIX_FANOUT */
 	unsigned int height; /* levels of nodes; 0 when empty */
 	uint64_t count;      /* values */
 	uint64_t nodes;

@@ -152,7 +152,8 @@ struct proto_request {
  * Errors that any method may return: those of the transport, and of a request that is refused
  * before a handler sees it: PROTOCOL (length, padding or number of capabilities), INVAL (a value
  * that the interface excludes, a capability of the wrong kind), PERM (privilege), UNSUPPORTED (no
- * such method), SEALED (the method creates, and the server is sealed), GONE (the object is no more).
+ * such method), SEALED (the method creates, and the server is sealed), GONE (the object is no
+ * more).
  */
 #define PROTO_ERRORS_COMMON                                                                        \
 	(PROTO_ERROR(E_SEVERED) | PROTO_ERROR(E_SERVER_DIED) | PROTO_ERROR(E_PROTOCOL) |           \

@@ -5,11 +5,11 @@
  * call. rm/README.md is the map; each core/x.c opens with its part's rules.
  *
  * Physical memory is numbered: a frame_t is a chunk's number and a page in it. Everything that rm
- * gives out, frames, kernel objects, slots of its CSpace and its own records alike, is made of whole
- * pages, each charged to one bank (I2).
+ * gives out, frames, kernel objects, slots of its CSpace and its own records alike, is made of
+ * whole pages, each charged to one bank (I2).
  *
- * Objects live in one slot map; a capability to one is a capability to rm's endpoint whose badge is
- * the object's id, with what the capability is for (enum facet, rights) in the top four bits.
+ * Objects live in one slot map; a capability to one is a capability to rm's endpoint whose badge
+ * is the object's id, with what the capability is for (enum facet, rights) in the top four bits.
  *
  * Long work: an object that dies, or is being copied, is put on rm->jobs, and rm_step() does a
  * bounded part of the first one (I5).
@@ -103,7 +103,9 @@ struct chunk {
 	slot_t untyped;
 	uint64_t base; /* physical address */
 	struct frame *frames;
-	/* Of the pages' capabilities; what is made of kernel pages; their copies for rm's window. */
+	/*
+	 * Of the pages' capabilities; what is made of kernel pages; their copies for rm's window.
+	 */
 	uint32_t slot_page, object_page, window_page;
 	uint32_t next, prev; /* in the list of its kind: raw ones, or those wholly free */
 	uint32_t parent;     /* the split one that it is part of, or 0 */
@@ -423,8 +425,10 @@ struct rm {
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count, bulk_next;
 	struct frame_list cleared, dirty, ready, kernel_free;
-	/* Slot pages that are free, what the others are made of, directories that are there: all from
-	 * slot_page_first on, a directory's first. */
+	/*
+	 * Slot pages that are free, what the others are made of, directories that are there: all
+	 * from slot_page_first on, a directory's first.
+	 */
 	uint32_t slot_page_first, slot_page_flat;
 	struct bitset slot_pages;
 	frame_t *slot_page_frames;
@@ -437,7 +441,7 @@ struct rm {
 
 	struct slotmap objects;
 	struct bank *root, root_bank;
-	struct list devices;    /* untypeds, and pages, of devices */
+	struct list devices;                        /* untypeds, and pages, of devices */
 	uint32_t device_chunks, device_chunks_made; /* those without a dataspace, by next */
 	struct list jobs;
 	struct list retry; /* faults that are to be tried again */
@@ -467,8 +471,10 @@ struct rm_boot {
 	void *window; /* where frame f is in rm's address space: window + f * PAGE */
 	void *tables; /* rm_tables_bytes() of zeroed memory at a multiple of PAGE */
 	slot_t boot_pages[BOOT_KERNEL_PAGES]; /* untypeds of 4 KiB */
-	/* The slot pages of rm's CSpace have numbers [first, end), first a multiple of 128. The first so
-	 * many of them hang in the root, the others in directories. */
+	/*
+	 * The slot pages of rm's CSpace have numbers [first, end), first a multiple of 128. The
+	 * first so many of them hang in the root, the others in directories.
+	 */
 	uint32_t slot_pages_first, slot_pages_end, slot_pages_flat;
 	slot_t endpoint;
 	struct bulk bulks[BULKS_MAX], devices[BULKS_MAX];

@@ -70,7 +70,7 @@ struct kernel_ops {
 	enum abi_error (*window_map)(void *kernel, slot_t frame, uint32_t page);
 	enum abi_error (*window_table)(void *kernel, slot_t table, uint32_t page);
 
-	/* -- threads: TCB_*, SchedControl_*, SchedContext_* ------------------------------------- */
+	/* -- threads: TCB_*, SchedControl_*, SchedContext_* */
 	enum abi_error (*thread_init)(void *kernel, const struct kernel_thread *thread);
 	enum abi_error (*thread_schedule)(void *kernel, const struct kernel_thread *thread,
 	                                  uint32_t budget_us, uint32_t period_us);
