@@ -131,7 +131,7 @@ static void cap_derive(struct sim_kernel *k, uint32_t at, uint32_t from, unsigne
 	cap_put(k, at, src->revocable ? from : src->parent, cap);
 }
 
-/* -- objects ------------------------------------------------------------------------------------ */
+/* -- objects ----------------------------------------------------------------------------------- */
 
 static uint32_t pop(uint32_t *free, uint32_t *count, uint32_t *end, uint32_t max, const char *what)
 {
@@ -231,10 +231,12 @@ static void object_end(struct sim_kernel *k, uint32_t id)
 		tcb_end(k, o->data);
 		break;
 	case SIM_SC:
+		k->objects[o->lends].lends = 0;
 		if (o->data)
 			k->tcbs[k->objects[o->data].data].sched_context = 0;
 		break;
 	case SIM_NOTIFICATION:
+		k->objects[o->lends].lends = 0;
 		if (o->data)
 			k->tcbs[k->objects[o->data].data].notification = 0;
 		break;
@@ -260,7 +262,7 @@ static void object_end(struct sim_kernel *k, uint32_t id)
 	k->free_objects[k->objects_free++] = id;
 }
 
-/* -- page tables ---------------------------------------------------------------------------------- */
+/* -- page tables ------------------------------------------------------------------------------- */
 
 static unsigned int index_of(unsigned int level, uint64_t address)
 {
@@ -328,7 +330,7 @@ static void cap_delete(struct sim_kernel *k, uint32_t at)
 	object_end(k, cap.object);
 }
 
-/* -- physical memory --------------------------------------------------------------------------------- */
+/* -- physical memory --------------------------------------------------------------------------- */
 
 char *sim_content(struct sim_kernel *k, uint32_t frame)
 {
@@ -362,7 +364,7 @@ static void tcb_init(struct sim_kernel *k, uint32_t o)
 	k->tcbs[t] = (struct sim_tcb){ .object = o };
 }
 
-/* -- ops: objects ------------------------------------------------------------------------------------- */
+/* -- ops: objects ------------------------------------------------------------------------------ */
 
 static bool fails(struct sim_kernel *k)
 {
@@ -599,7 +601,7 @@ static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 	return ERR_NONE;
 }
 
-/* -- ops: address spaces ------------------------------------------------------------------------------- */
+/* -- ops: address spaces ----------------------------------------------------------------------- */
 
 static enum abi_error op_vspace_init(void *kernel, slot_t vspace)
 {
@@ -745,7 +747,7 @@ static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 	return ERR_NONE;
 }
 
-/* -- ops: threads --------------------------------------------------------------------------------------- */
+/* -- ops: threads ------------------------------------------------------------------------------ */
 
 static struct sim_tcb *tcb_of(struct sim_kernel *k, slot_t slot, const char *op)
 {
@@ -824,17 +826,21 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 	return ERR_NONE;
 }
 
-static enum abi_error op_thread_unbind(void *kernel, slot_t sched_context, slot_t tcb)
+static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
+                                     slot_t notification)
 {
 	struct sim_kernel *k = kernel;
-	struct sim_tcb *t = tcb_of(k, tcb, "thread_unbind");
-	uint32_t sc = cap_of(k, sched_context, SIM_SC, "thread_unbind")->object;
-	if (t->sched_context != sc)
+	struct sim_tcb *t = tcb_of(k, tcb, "thread_lend");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "thread_lend")->object;
+	uint32_t n = cap_of(k, notification, SIM_NOTIFICATION, "thread_lend")->object;
+	if (t->sched_context != sc || k->objects[n].lends)
 		return ERR_ILLEGAL_OPERATION;
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	t->sched_context = 0;
 	k->objects[sc].data = 0;
+	k->objects[sc].lends = n;
+	k->objects[n].lends = sc;
 	return ERR_NONE;
 }
 
@@ -869,7 +875,7 @@ static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notificati
 	return ERR_NONE;
 }
 
-/* -- ops: messages ---------------------------------------------------------------------------------------- */
+/* -- ops: messages ----------------------------------------------------------------------------- */
 
 static void op_signal(void *kernel, slot_t notification)
 {
@@ -896,7 +902,7 @@ static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t
 		call_end(k, call, label, words, length, (uint32_t)cap, false);
 }
 
-/* -- ops: the machine --------------------------------------------------------------------------------------- */
+/* -- ops: the machine -------------------------------------------------------------------------- */
 
 static enum abi_error op_ports_issue(void *kernel, slot_t dest, uint16_t first, uint16_t last)
 {
@@ -970,7 +976,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.thread_schedule = op_thread_schedule,
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
-	.thread_unbind = op_thread_unbind,
+	.thread_lend = op_thread_lend,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,
@@ -982,7 +988,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.off = op_off,
 };
 
-/* -- for the driver ------------------------------------------------------------------------------------------- */
+/* -- for the driver ---------------------------------------------------------------------------- */
 
 static void *reserve(uint64_t bytes)
 {
@@ -1164,6 +1170,29 @@ uint32_t sim_some_thread(const struct sim_kernel *k, uint32_t from)
 	return 0;
 }
 
+bool sim_thread_whole(const struct sim_kernel *k, uint32_t tcb)
+{
+	for (unsigned int i = TCB_CNODE; i <= TCB_BUFFER; i++)
+		if (!k->caps[tcb_cap(tcb, i)].type)
+			return false;
+	return true;
+}
+
+static uint64_t mapped_below(const struct sim_kernel *k, uint32_t table, unsigned int level)
+{
+	const uint32_t *entries = k->tables[k->objects[table].data];
+	uint64_t count = 0;
+	for (unsigned int i = 0; i < 512; i++)
+		if (entries[i])
+			count += level == 0 ? 1 : mapped_below(k, entries[i], level - 1);
+	return count;
+}
+
+uint64_t sim_mapped(const struct sim_kernel *k, uint32_t pml4)
+{
+	return mapped_below(k, pml4, LEVELS);
+}
+
 const struct sim_cap *sim_thread_space(const struct sim_kernel *k, uint32_t tcb)
 {
 	return &k->caps[tcb_cap(tcb, TCB_VSPACE)];
@@ -1174,7 +1203,7 @@ const struct sim_cap *sim_thread_handler(const struct sim_kernel *k, uint32_t tc
 	return &k->caps[tcb_cap(tcb, TCB_HANDLER)];
 }
 
-/* -- its own order -------------------------------------------------------------------------------------------- */
+/* -- its own order ----------------------------------------------------------------------------- */
 
 void sim_kernel_check(const struct sim_kernel *k)
 {

@@ -19,7 +19,7 @@
 struct world w;
 uint64_t chance_state;
 
-/* -- history ------------------------------------------------------------------------------------ */
+/* -- history ----------------------------------------------------------------------------------- */
 
 static char history[HISTORY][400];
 static uint32_t history_next;
@@ -80,7 +80,7 @@ static void crashed(int number)
 	sim_fail("signal %d", number);
 }
 
-/* -- boot ------------------------------------------------------------------------------------------ */
+/* -- boot -------------------------------------------------------------------------------------- */
 
 static void *tables;
 enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16,
@@ -167,65 +167,10 @@ static bool boot_world(void)
 	w.boot_pages = 0;
 	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++)
 		w.boot_pages += w.kernel.caps[boot.boot_pages[i]].child != 0;
-	w.used_first = w.bank->used;
 	return true;
 }
 
-/* -- checks ------------------------------------------------------------------------------------------ */
-
-void check_step(void)
-{
-	const struct rm *rm = &w.rm;
-	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages;
-	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
-	                 rm->dirty.count - rm->ready.count;
-	(void)frames;
-	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
-	     rm->pages_given);
-	if (w.step % 16 != 0)
-		return;
-	uint64_t used = rm->root->used, limits = rm->root->limit;
-	uint32_t cursor = 0;
-	const struct object *o;
-	while ((o = slotmap_next(&rm->objects, &cursor)) != NULL)
-		if (o->kind == KIND_BANK) {
-			const struct bank *b = (const struct bank *)o;
-			used += b->used;
-			limits += b->limit;
-			MUST(b->used <= b->limit && b->pinned <= b->pin_limit,
-			     "a bank is over its limit");
-		}
-	MUST(used == rm->pages_given, "banks pay for %lu pages, %lu are given (I2)", used,
-	     rm->pages_given);
-	MUST(limits == rm->pages_total, "limits add up to %lu, not %lu (I11)", limits,
-	     rm->pages_total);
-	for (uint32_t i = 0; i < SENT_MAX; i++)
-		MUST(!w.sent[i].used || w.sent[i].is_call || rm->parked > 0,
-		     "a caller waits whom rm does not know (I8)");
-}
-
-void check_all(void)
-{
-	MUST(rm_valid(&w.rm), "rm_valid");
-	model_collect();
-	model_check();
-	sim_kernel_check(&w.kernel);
-}
-
-/* What rm needs for itself, with the chunks that are open. */
-static uint64_t overhead(void)
-{
-	const struct rm *rm = &w.rm;
-	uint64_t pages = 0;
-	for (uint32_t c = 1; c < rm->chunks_count; c++) {
-		uint8_t kind = rm->chunks[c].kind;
-		pages += kind == CHUNK_FRAMES ? 2 : kind == CHUNK_KERNEL ? 3 : 0;
-		/* Boot's are made of boot pages. */
-	}
-	return pages;
-}
-
-/* -- the end -------------------------------------------------------------------------------------------- */
+/* -- the end ----------------------------------------------------------------------------------- */
 
 static bool is_first(const struct object *o)
 {
@@ -235,58 +180,72 @@ static bool is_first(const struct object *o)
 
 static void end_all(void)
 {
-	for (unsigned int tries = 0; tries < 100; tries++) {
-		uint32_t cursor = 0, others = 0;
+	uint32_t others = 1;
+	for (unsigned int tries = 0; others > 0; tries++) {
+		MUST(tries < 100, "%u objects do not come to their end", others);
+		uint32_t cursor = 0;
 		struct object *o;
+		others = 0;
 		while ((o = slotmap_next(&w.rm.objects, &cursor)) != NULL) {
-			bool root = o->kind == KIND_ROOT || o->kind == KIND_NOTIFICATION ||
-			            o->kind == KIND_SESSION;
-			if (is_first(o) || root)
+			/* What is of a session goes with it. */
+			if (is_first(o) || o->kind == KIND_ROOT || o->kind == KIND_NOTIFICATION ||
+			    o->kind == KIND_SESSION)
 				continue;
 			others++;
 			if (o->kind == KIND_BANK && ((struct bank *)o)->session)
 				session_sever(&w.rm, ((struct bank *)o)->session, RM_REASON_STOPPED);
-			else if (!o->dying)
+			else
 				object_kill(&w.rm, o);
 		}
-		/* Sessions of the first program itself. */
 		w.now_ns += 1000000000000;
 		rm_tick(&w.rm, w.now_ns);
 		drain();
-		if (!others)
-			break;
 	}
 }
 
 static void end_world(void)
 {
 	note("the end");
-	while (w.held_count > 0 && (w.held_count > 4 || !w.held[0].keep)) {
-		uint32_t i = w.held_count - 1;
-		if (w.held[i].keep)
-			break;
-		drop(i);
-	}
+	while (w.held_count > 0)
+		drop(w.held_count - 1);
 	end_all();
 	check_all();
-	uint32_t cursor = 0;
-	const struct object *o;
-	uint64_t mine = 0;
-	while ((o = slotmap_next(&w.rm.objects, &cursor)) != NULL)
-		MUST(is_first(o) || o->bank == w.bank || o->bank->session,
-		     "an object of kind %u is left", o->kind);
-	(void)mine;
+	object_kill(&w.rm, &w.task->object);
+	object_kill(&w.rm, &w.vspace->object);
+	drain();
 	for (uint32_t i = 0; i < SENT_MAX; i++)
-		MUST(!w.sent[i].used || w.sent[i].is_call, "a request from step %lu is not answered (I8)",
-		     w.sent[i].step);
+		MUST(!w.sent[i].used, "a caller from step %lu is not answered (I8)", w.sent[i].step);
+	check_end();
 }
 
-/* -- steps ------------------------------------------------------------------------------------------------ */
+/* -- steps ------------------------------------------------------------------------------------- */
 
 static void pass_time(void)
 {
 	w.now_ns += one_in(50) ? below(700000000000) : below(20000000);
 	rm_tick(&w.rm, w.now_ns);
+}
+
+/* Somebody who waits for an answer is no more: rm does not know, and answers nobody. */
+static void kill_caller(void)
+{
+	uint32_t i = 1 + (uint32_t)below(SIM_CALLS - 1);
+	struct sim_call *call = &w.kernel.calls[i % 64];
+	if (call->state != SIM_CALL_HELD)
+		return;
+	note("the caller of step %lu is killed", w.sent[call->user].step);
+	w.kernel.objects[call->object].data = 0;
+	call->state = SIM_CALL_FREE;
+	w.sent[call->user].used = false;
+	w.waiting--;
+}
+
+/* Nothing can be made any more. */
+static void seal(void)
+{
+	struct request r = { .method = RM_METHOD_SYSTEM_SEAL, .target = 3 };
+	MUST(send_request(&r) == E_OK && w.rm.sealed, "the system cannot be sealed");
+	w.sealed = true;
 }
 
 static void step(void)
@@ -300,10 +259,14 @@ static void step(void)
 		server_chance();
 	else if (what < 84)
 		pass_time();
+	else if (what < 85)
+		kill_caller();
 	else
 		(void)rm_work();
 	check_step();
 }
+
+static uint64_t seals; /* the step at which the system is sealed */
 
 static bool run_seed(uint64_t seed, uint64_t steps)
 {
@@ -318,10 +281,15 @@ static bool run_seed(uint64_t seed, uint64_t steps)
 	model_reset();
 	if (!boot_world())
 		return false;
+	seals = one_in(20) ? below(steps) : 0;
 	for (w.step = 1; w.step < steps; w.step++) {
 		step();
-		if (w.step % 64 == 0)
+		if (w.step == seals)
+			seal();
+		if (w.step % 64 == 0) {
 			model_collect();
+			check_held();
+		}
 		if (w.step % check_every == 0)
 			check_all();
 	}
@@ -394,6 +362,5 @@ int main(int argc, char **argv)
 		telling = !replay_from;
 		(void)run_seed(seed, steps_wanted);
 	}
-	(void)overhead;
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 #define ID(badge) ((badge) << 4 >> 4)
 
-/* -- making them up -------------------------------------------------------------------------------------- */
+/* -- making them up ---------------------------------------------------------------------------- */
 
 static uint64_t some_pages(void)
 {
@@ -41,7 +41,7 @@ static struct rm_schedule some_schedule(void)
 	return s;
 }
 
-/* -- who may ask for what ------------------------------------------------------------------------- */
+/* -- who may ask for what ---------------------------------------------------------------------- */
 
 static const struct object *object_held(uint32_t held)
 {
@@ -539,7 +539,8 @@ static const struct {
 	{ RM_METHOD_SESSION_MINT_NOTIFICATION, 4 }, { RM_METHOD_SESSION_REVOKE_ROOT, 2 },
 	{ RM_METHOD_SESSION_ROOTS, 1 },       { RM_METHOD_SESSION_QUERY, 1 },
 	{ RM_METHOD_EVENT_NEXT, 24 },         { RM_METHOD_EVENT_NOTIFICATION, 2 },
-	{ RM_METHOD_EVENT_BIND, 2 },          { RM_METHOD_MEMORY_QUERY, 1 },
+	{ RM_METHOD_EVENT_BIND, 2 },          { RM_METHOD_THREAD_GIVE_UP_CONTEXT, 2 },
+	                 { RM_METHOD_MEMORY_QUERY, 1 },
 	{ RM_METHOD_PORTS_CREATE, 1 },        { RM_METHOD_INTERRUPT_CREATE, 1 },
 };
 

@@ -22,7 +22,7 @@ void model_reset(void)
 	w.ds_next = 1;
 }
 
-/* -- pages ---------------------------------------------------------------------------------------- */
+/* -- pages ------------------------------------------------------------------------------------- */
 
 static uint16_t number_of(const struct model_dataspace *m)
 {
@@ -85,7 +85,7 @@ static void pages_forget(struct model_dataspace *m, uint64_t from)
 	}
 }
 
-/* -- dataspaces -------------------------------------------------------------------------------------- */
+/* -- dataspaces -------------------------------------------------------------------------------- */
 
 static struct object *living(uint64_t id)
 {
@@ -251,7 +251,7 @@ bool model_is_crowded(void)
 	return w.crowded;
 }
 
-/* -- address spaces ------------------------------------------------------------------------------------ */
+/* -- address spaces ---------------------------------------------------------------------------- */
 
 struct model_space *model_space(uint64_t id)
 {
@@ -414,7 +414,7 @@ void model_clone(struct model_space *to, struct model_space *from)
 	}
 }
 
-/* -- accesses -------------------------------------------------------------------------------------------- */
+/* -- accesses ---------------------------------------------------------------------------------- */
 
 static bool unsettled(const struct model_dataspace *m)
 {
@@ -567,7 +567,7 @@ uint64_t model_address(const struct model_space *s)
 	return r->start + page * PAGE + 8 * below(512);
 }
 
-/* -- all of it ---------------------------------------------------------------------------------------------- */
+/* -- all of it --------------------------------------------------------------------------------- */
 
 static void check_zero(const char *content)
 {

@@ -12,7 +12,7 @@
 _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define MUST(x, ...) (__builtin_expect(!!(x), 1) ? (void)0 : sim_fail(__VA_ARGS__))
 
-/* -- the kernel (kernel.c) ---------------------------------------------------------------------- */
+/* -- the kernel (kernel.c) --------------------------------------------------------------------- */
 
 enum {
 	SIM_SLOT_PAGES = 1 << 14,
@@ -69,6 +69,7 @@ struct sim_object {
 	uint64_t base;
 	uint64_t used; /* of an untyped: its mark; of a notification: its word */
 	uint32_t refs, data;
+	uint32_t lends; /* of a notification: its scheduling context, and of that: the notification */
 	uint8_t type, bits;
 };
 
@@ -158,6 +159,11 @@ void sim_call_answer(struct sim_kernel *k, uint32_t reply_object);
 uint32_t sim_some_thread(const struct sim_kernel *k, uint32_t from);
 const struct sim_cap *sim_thread_space(const struct sim_kernel *k, uint32_t tcb);
 const struct sim_cap *sim_thread_handler(const struct sim_kernel *k, uint32_t tcb);
+
+bool sim_thread_whole(const struct sim_kernel *k, uint32_t tcb);
+
+/* Pages that are mapped in an address space. */
+uint64_t sim_mapped(const struct sim_kernel *k, uint32_t pml4);
 
 /* What address maps what; 0: nothing. *write: it may be written. */
 uint32_t sim_walk(const struct sim_kernel *k, uint32_t pml4, uint64_t address, bool *write);

@@ -25,7 +25,7 @@ static inline bool one_in(uint64_t n)
 	return below(n) == 0;
 }
 
-/* -- who holds what ------------------------------------------------------------------------------ */
+/* -- who holds what ---------------------------------------------------------------------------- */
 
 /* Beside the kinds of rm's objects. */
 enum held_kind {
@@ -40,12 +40,13 @@ struct held {
 	uint32_t cap;
 	uint8_t kind;
 	bool keep;      /* one of the first program's own */
+	bool may_go;    /* its root may have been revoked */
 	uint64_t badge; /* of rm's objects; of others, what they are for: a session, a task */
 };
 
 /* A request that was sent, until it is answered. */
 struct sent {
-	bool used, is_call, killed;
+	bool used, is_call, was_sealed;
 	uint8_t method;
 	uint64_t badge;
 	uint64_t cap_badges[PROTO_CAPS_MAX];
@@ -64,7 +65,7 @@ struct request {
 	unsigned int length;
 };
 
-/* -- what memory has in it (model.c) --------------------------------------------------------------- */
+/* -- what memory has in it (model.c) ----------------------------------------------------------- */
 
 enum { MODEL_DATASPACES = 1024, MODEL_PAGES = 1 << 15, MODEL_SPACES = 128, MODEL_REGIONS = 64,
        MODEL_WORDS = 4 };
@@ -128,7 +129,7 @@ struct world {
 	uint32_t page_free, ds_next;
 	bool crowded;
 	struct model_space space[MODEL_SPACES];
-	uint64_t used_first, boot_pages;
+	uint64_t boot_pages;
 	uint64_t errors[64];
 	uint64_t method_ok[256], method_all[256];
 };
@@ -136,8 +137,12 @@ extern struct world w;
 
 /* main.c */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* check.c */
 void check_step(void);
 void check_all(void);
+void check_held(void);
+void check_end(void);
 
 /* makeup.c: false: there is nobody who could ask for that. */
 bool make_up(struct request *r);
