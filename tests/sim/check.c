@@ -10,7 +10,8 @@
 void check_step(void)
 {
 	const struct rm *rm = &w.rm;
-	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages;
+	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages -
+	                  w.kernel.device_frames;
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
 	                 rm->dirty.count - rm->ready.count;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
@@ -125,6 +126,8 @@ void check_end(void)
 		for (unsigned int i = 0; i < 1u << chunk->pages_bits; i++)
 			by_use[chunk->frames[i].use & 15]++;
 	}
+	for (unsigned int i = 0; i < SLABS; i++)
+		meta += rm->root->slab[i].pages;
 	for (uint32_t i = 0; i < SIM_SLOT_PAGES; i++)
 		kernel += w.kernel.directory_there[i];
 	kernel -= rm->slot_page_flat == 0; /* of a boot page */

@@ -48,7 +48,8 @@ static struct sim_object *object_of(struct sim_kernel *k, const struct sim_cap *
 static bool is_page_untyped(const struct sim_kernel *k, uint32_t at)
 {
 	const struct sim_cap *c = &k->caps[at];
-	return c->type == SIM_UNTYPED && k->objects[c->object].bits == PAGE_BITS;
+	const struct sim_object *o = &k->objects[c->object];
+	return c->type == SIM_UNTYPED && o->bits == PAGE_BITS && !o->is_device;
 }
 
 /* An untyped of one page has something in it from now on, or nothing any more. */
@@ -249,6 +250,7 @@ static void object_end(struct sim_kernel *k, uint32_t id)
 		break;
 	case SIM_FRAME:
 		k->frames_of_pages -= o->used;
+		k->device_frames -= o->is_device;
 		break;
 	case SIM_TABLE:
 	case SIM_PML4:
@@ -417,6 +419,8 @@ static uint32_t make(struct sim_kernel *k, uint32_t untyped, enum abi_object typ
 {
 	struct made made = made_of(type, size_bits);
 	struct sim_object *u = object_of(k, &k->caps[untyped]);
+	MUST(!u->is_device || made.type == SIM_FRAME || made.type == SIM_UNTYPED,
+	     "kernel: retype of device memory to type %u", type);
 	uint64_t size = 1ull << made.bits, from = (u->used + size - 1) & ~(size - 1);
 	MUST(range_ok(from, size, 1ull << u->bits), "kernel: no room in untyped %#x for type %u",
 	     untyped, type);
@@ -425,7 +429,10 @@ static uint32_t make(struct sim_kernel *k, uint32_t untyped, enum abi_object typ
 	if (made.type == SIM_CNODE)
 		bits = size_bits;
 	uint32_t o = object_new(k, made.type, u->base + from, bits);
-	if (made.type == SIM_FRAME) {
+	k->objects[o].is_device = u->is_device;
+	if (made.type == SIM_FRAME && u->is_device) {
+		k->device_frames++;
+	} else if (made.type == SIM_FRAME) {
 		frame_init(k, &k->objects[o]);
 		k->objects[o].used = u->bits == PAGE_BITS;
 		k->frames_of_pages += u->bits == PAGE_BITS;
@@ -713,7 +720,7 @@ static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 	struct sim_kernel *k = kernel;
 	struct sim_cap *c = cap_of(k, frame, SIM_FRAME, "window_map");
 	struct sim_object *o = object_of(k, c);
-	MUST(page && page < SIM_PAGES && !c->asid && !k->window_frames[page] &&
+	MUST(page && page < SIM_PAGES && !c->asid && !o->is_device && !k->window_frames[page] &&
 	             k->window_tables[page / LARGE_PAGES],
 	     "kernel: window_map of %#lx at page %#x", frame, page);
 	if (fails(k))
@@ -1056,18 +1063,20 @@ void sim_kernel_init(struct sim_kernel *k)
 	k->asid_limit = SIM_ASIDS_POOL;
 	k->fail_in = k->fail_every = k->acquired = k->failed = k->ops = k->signals = 0;
 	k->irqs = 0;
-	k->pages_used = k->frames_of_pages = 0;
+	k->pages_used = k->frames_of_pages = k->device_frames = 0;
 	k->may_be_empty = 0;
 	k->off = false;
 	/* What the root task was loaded with: the slots below rm's own. */
 	memset(k->slot_page_there, 1, SIM_BOOT_SLOTS / SLOT_PAGE);
 }
 
-void sim_boot_untyped(struct sim_kernel *k, slot_t slot, uint64_t base, unsigned int bits)
+void sim_boot_untyped(struct sim_kernel *k, slot_t slot, uint64_t base, unsigned int bits,
+                      bool is_device)
 {
 	MUST((base + (1ull << bits)) >> PAGE_BITS <= SIM_PAGES, "too much physical memory");
 	uint32_t o = object_new(k, SIM_UNTYPED, base, bits);
 	k->objects[o].used = 1ull << bits;
+	k->objects[o].is_device = is_device;
 	(void)cap_at(k, slot);
 	cap_put(k, (uint32_t)slot, 0,
 	        (struct sim_cap){ .object = o, .type = SIM_UNTYPED, .revocable = true });

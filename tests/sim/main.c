@@ -83,7 +83,7 @@ static void crashed(int number)
 /* -- boot -------------------------------------------------------------------------------------- */
 
 static void *tables;
-enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16,
+enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16, DEVICE_SLOT = 300,
        SMALLEST_BULK_BITS = 16 };
 
 /* Untypeds as a kernel gives them: of any size, each at a multiple of it, with holes. */
@@ -96,7 +96,7 @@ static void some_machine(struct rm_boot *boot)
 		end = at + ((uint64_t)(64 + below(448)) << 20);
 	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++, at += PAGE) {
 		boot->boot_pages[i] = BOOT_SLOT + i;
-		sim_boot_untyped(&w.kernel, BOOT_SLOT + i, at, PAGE_BITS);
+		sim_boot_untyped(&w.kernel, BOOT_SLOT + i, at, PAGE_BITS, false);
 	}
 	while (at < end && boot->bulks_count < BULKS_MAX) {
 		unsigned int bits = (unsigned int)__builtin_ctzll(at);
@@ -108,11 +108,18 @@ static void some_machine(struct rm_boot *boot)
 			break;
 		if (bits >= SMALLEST_BULK_BITS && !one_in(30)) {
 			slot_t slot = BULK_SLOT + boot->bulks_count;
-			sim_boot_untyped(&w.kernel, slot, at, bits);
+			sim_boot_untyped(&w.kernel, slot, at, bits, false);
 			boot->bulks[boot->bulks_count++] =
 			        (struct bulk){ .untyped = slot, .base = at, .bits = (uint8_t)bits };
 		}
 		at += 1ull << bits;
+	}
+	for (at = DEVICES; boot->devices_count < 3; at += 1ull << 20) {
+		unsigned int bits = PAGE_BITS + (unsigned int)below(7);
+		slot_t slot = DEVICE_SLOT + boot->devices_count;
+		sim_boot_untyped(&w.kernel, slot, at, bits, true);
+		boot->devices[boot->devices_count++] =
+		        (struct bulk){ .untyped = slot, .base = at, .bits = (uint8_t)bits };
 	}
 }
 
@@ -144,6 +151,8 @@ static bool boot_world(void)
 		                 .slot_pages_end = SIM_SLOT_PAGES,
 		                 .endpoint = ENDPOINT_SLOT };
 	some_machine(&boot);
+	if (one_in(10))
+		w.kernel.asid_limit = 2 + (uint32_t)below(12);
 	w.kernel.flat_end = boot.slot_pages_first + boot.slot_pages_flat;
 	qsort(boot.bulks, boot.bulks_count, sizeof(boot.bulks[0]), by_size);
 	sim_boot_endpoint(&w.kernel, ENDPOINT_SLOT);

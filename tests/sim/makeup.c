@@ -279,6 +279,15 @@ static bool memory_body(struct request *r)
 		PUT(r, in);
 		return true;
 	}
+	case RM_METHOD_DATASPACE_CREATE_DEVICE: {
+		struct rm_dataspace_create_device_in in = { .size = 1 + below(6),
+			                                    .caching = (uint8_t)(1 + below(3)) };
+		in.physical = DEVICES + below(3) * (1 << 20) + below(8) * PAGE;
+		if (one_in(20))
+			in.physical = below(1 << 20) * PAGE;
+		PUT(r, in);
+		return true;
+	}
 	case RM_METHOD_DATASPACE_RESIZE: {
 		struct rm_dataspace_resize_in in = { .size = one_in(9) ? 0 : some_pages() };
 		PUT(r, in);
@@ -432,6 +441,11 @@ static bool task_body(struct request *r)
 		PUT(r, in);
 		return true;
 	}
+	case RM_METHOD_INTERRUPT_CREATE: {
+		struct rm_interrupt_create_in in = { .pin = (uint8_t)below(26) };
+		PUT(r, in);
+		return true;
+	}
 	case RM_METHOD_TASK_WATCH:
 	case RM_METHOD_TASK_UNWATCH:
 		r->words[0] = below(5);
@@ -510,7 +524,8 @@ static const struct {
 	{ RM_METHOD_BANK_TRANSFER, 2 },       { RM_METHOD_BANK_QUERY, 1 },
 	{ RM_METHOD_DATASPACE_CREATE, 20 },   { RM_METHOD_DATASPACE_CLONE, 6 },
 	{ RM_METHOD_DATASPACE_RESIZE, 5 },    { RM_METHOD_DATASPACE_DESTROY, 5 },
-	{ RM_METHOD_DATASPACE_QUERY, 1 },     { RM_METHOD_DATASPACE_RESTRICT, 3 },
+	{ RM_METHOD_DATASPACE_QUERY, 1 },     { RM_METHOD_DATASPACE_CREATE_DEVICE, 3 },
+	{ RM_METHOD_DATASPACE_RESTRICT, 3 },
 	{ RM_METHOD_DATASPACE_PHYSICAL, 1 },  { RM_METHOD_PAGER_CREATE, 4 },
 	{ RM_METHOD_PAGER_OPEN, 4 },          { RM_METHOD_PAGER_SUPPLY, 8 },
 	{ RM_METHOD_PAGER_FAIL, 2 },          { RM_METHOD_PAGER_DETACH, 1 },

@@ -120,6 +120,7 @@ struct model_dataspace *model_dataspace_new(struct dataspace *core, uint16_t bac
 			.backing = backing,
 			.lost = core->lost,
 			.paged = core->kind == RM_DATASPACE_KIND_PAGED,
+			.device = core->kind == RM_DATASPACE_KIND_DEVICE,
 		};
 		return m;
 	}
@@ -448,6 +449,8 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 		return X_WAIT;
 	if (page_at(m, index) || core_has(m, index))
 		return X_OK;
+	if (m->device)
+		return X_LOST;
 	bool behind = m->backing && index < b->size;
 	if (behind && page_at(b, index))
 		return X_OK;
@@ -534,6 +537,8 @@ void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t f
 	     : x == X_NO_RIGHT ? "not allowed"
 	                       : "lost");
 	struct model_dataspace *m = &w.ds[r->dataspace];
+	if (m->device)
+		return;
 	uint64_t index = r->first + (address - r->start) / PAGE;
 	char *content = sim_content(&w.kernel, frame);
 	check_words(m, index, content);
@@ -587,7 +592,7 @@ static void check_dataspace(struct model_dataspace *m)
 	MUST(m->core->size == m->size, "dataspace %#lx has %#lx pages, not %#lx", m->id,
 	     m->core->size, m->size);
 	for (; (page = (struct page *)radix_next(&m->core->pages, &index)) != NULL; index++) {
-		if (index >= m->size)
+		if (index >= m->size || m->device)
 			break;
 		uint32_t object = w.kernel.caps[frame_slot(&w.rm, page->frame)].object;
 		const char *content = sim_content(&w.kernel, object);

@@ -134,6 +134,7 @@ static void answered_late(struct sent *s, bool well, uint32_t cap)
 	struct model_dataspace *ds;
 	switch (s->method) {
 	case RM_METHOD_DATASPACE_CREATE:
+	case RM_METHOD_DATASPACE_CREATE_DEVICE:
 		if (well)
 			(void)made_dataspace(badge, 0);
 		break;

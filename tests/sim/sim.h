@@ -71,6 +71,7 @@ struct sim_object {
 	uint32_t refs, data;
 	uint32_t lends; /* of a notification: its scheduling context, and of that: the notification */
 	uint8_t type, bits;
+	bool is_device;
 };
 
 enum sim_thread_state { SIM_INACTIVE, SIM_RUNNING, SIM_IN_FAULT };
@@ -123,6 +124,7 @@ struct sim_kernel {
 	uint64_t failed;
 	uint64_t ops; /* all */
 	uint64_t signals;
+	uint64_t device_frames;
 	uint64_t pages_used, frames_of_pages; /* untypeds of a page with something in them */
 	uint64_t adopted;                     /* physical address of what was loaded at boot */
 	slot_t may_be_empty;
@@ -133,7 +135,8 @@ extern const struct kernel_ops sim_kernel_ops;
 
 /* A new machine. Memory is given to it by sim_boot_untyped. */
 void sim_kernel_init(struct sim_kernel *k);
-void sim_boot_untyped(struct sim_kernel *k, slot_t slot, uint64_t base, unsigned int bits);
+void sim_boot_untyped(struct sim_kernel *k, slot_t slot, uint64_t base, unsigned int bits,
+                      bool is_device);
 void sim_boot_endpoint(struct sim_kernel *k, slot_t slot);
 
 /* A capability that a program holds outside of any CNode: a copy of another, as a message brings

@@ -65,6 +65,8 @@ struct request {
 	unsigned int length;
 };
 
+#define DEVICES 0xf0000000ull /* physical addresses of three devices, 1 MiB apart */
+
 /* -- what memory has in it (model.c) ----------------------------------------------------------- */
 
 enum { MODEL_DATASPACES = 1024, MODEL_PAGES = 1 << 15, MODEL_SPACES = 128, MODEL_REGIONS = 64,
@@ -83,7 +85,7 @@ struct model_dataspace {
 	uint64_t size;
 	uint32_t pages;
 	uint16_t backing;
-	bool lost, trims, paged;
+	bool lost, trims, paged, device;
 };
 
 struct model_region {
