@@ -106,13 +106,13 @@ unsigned int rt_event_poll(void)
 	return handled;
 }
 
-void rt_event_dispatch(uint64_t badge)
+unsigned int rt_event_dispatch(uint64_t badge)
 {
-	if (badge & RT_BADGE_EVENT)
-		(void)rt_event_poll();
+	unsigned int handled = badge & RT_BADGE_EVENT ? rt_event_poll() : 0;
 	for (unsigned int i = 0; i < signals_count; i++)
 		if (badge & signals[i].bits)
 			signals[i].fn(signals[i].self, badge & signals[i].bits);
+	return handled;
 }
 
 /* -- waiting ----------------------------------------------------------------------------------- */
@@ -154,7 +154,7 @@ void rt_event_wait(void)
 	if (rt_event_poll() > 0)
 		return;
 	if (notification)
-		rt_event_dispatch(sel4_wait(notification).badge);
+		(void)rt_event_dispatch(sel4_wait(notification).badge);
 	else
 		sel4_yield();
 }

@@ -6,6 +6,10 @@
  * becomes current, which is made before the handler is called: a park cannot fail. Requests that
  * were parked stay, with their reply objects, for the next that are.
  *
+ * A passive server answers by ReplyRecv alone, which gives its caller's scheduling context back: a
+ * plain send of the answer would give it away for good. So what a request leaves behind is cleaned
+ * up before the answer, or by the next one.
+ *
  * Notifications come to the same receive, with the highest bit of the badge set or others of the
  * four highest; ids have none of them.
  */
@@ -367,6 +371,17 @@ static void clean_up(struct rt_server *s)
 		client_end(s, container_of(link, struct rt_client, link));
 }
 
+/* An answer's words, while something else is called. */
+static void clean_up_before(struct rt_server *s, const struct rt_request *r)
+{
+	static uint64_t saved[ABI_MSG_MAX];
+	uint64_t *words = sel4_ipc_buffer()->msg;
+	size_t bytes = r->proto.reply_length * sizeof(saved[0]);
+	__builtin_memcpy(saved, words, bytes);
+	clean_up(s);
+	__builtin_memcpy(words, saved, bytes);
+}
+
 /* True: s->current is answered, and it is to be sent. */
 static bool handle(struct rt_server *s, struct rt_badge *target, const struct sel4_msg *m)
 {
@@ -404,6 +419,11 @@ static bool handle(struct rt_server *s, struct rt_badge *target, const struct se
 	if (__builtin_expect(!answered, 0))
 		answered = park(s, r);
 	if (__builtin_expect(s->has_come || !list_is_empty(&s->ending) || r->given, 0)) {
+		if (s->service->passive) {
+			clean_up_before(s, r);
+			s->given = r->given;
+			return answered;
+		}
 		/* The answer is in the buffer, and has to go before anything else is called. */
 		if (answered)
 			send_answer(r);
@@ -418,8 +438,13 @@ static bool handle(struct rt_server *s, struct rt_badge *target, const struct se
 /* True: *m is to be sent to whoever waits on the current reply object. */
 static bool serve(struct rt_server *s, struct sel4_msg *m)
 {
+	if (__builtin_expect(s->given, 0)) {
+		/* It went with the last answer. */
+		rt_slot_put(s->given);
+		s->given = 0;
+	}
 	if (__builtin_expect(m->badge >> ID_BITS != 0, 0)) {
-		rt_event_dispatch(m->badge);
+		(void)rt_event_dispatch(m->badge);
 		return false;
 	}
 	struct rt_badge *target = rt_badge_find(&s->badges, m->badge);
@@ -453,6 +478,23 @@ _Noreturn void rt_server_run(struct rt_server *s)
 			proto_receive_into((struct sel4_slot){ 0 });
 		answers = serve(s, &m);
 	}
+}
+
+/*
+ * The thread's scheduling context is the notification's from now on: rm does that while this waits
+ * there, and says so by a signal. If it found events for this program instead, once more.
+ */
+static void give_up_context(void)
+{
+	const struct sel4_msg m = {
+		abi_msginfo(PROTO_LABEL_BASE + RM_METHOD_THREAD_GIVE_UP_CONTEXT, 0, 0, 0), { 0 }, 0
+	};
+	cptr_t notification = rt_event_notification();
+	uint64_t badge;
+	do
+		while ((badge = sel4_nb_wait(notification).badge) != 0)
+			(void)rt_event_dispatch(badge);
+	while (rt_event_dispatch(sel4_nb_send_wait(RT_THREAD, m, notification).badge) > 0);
 }
 
 /* Some method takes a capability that is not one of the server's own. */
@@ -493,6 +535,8 @@ static err_t server_init(struct rt_server *s)
 	err = rm_event_bind(RT_TASK, RT_THREAD, &bind);
 	if (err != E_OK)
 		return err;
+	if (service->passive)
+		give_up_context();
 	in.name_count = rt_name(in.name, service->name, RM_NAME_MAX);
 	return rm_name_register(RT_TASK, &in, rt_slot(s->endpoint));
 }

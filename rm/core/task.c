@@ -587,6 +587,8 @@ err_t on_thread_schedule(void *server, struct proto_request *request,
 	struct rm *rm = server;
 	(void)request;
 	struct thread *thread = thread_of(rm);
+	if (thread->is_passive)
+		return E_LIMIT;
 	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
 	                         object_badge(rm, &thread->object, FACET_OTHER));
 	return err == E_OK ? thread_schedule(rm, thread, &in->schedule) : err;
@@ -598,6 +600,8 @@ err_t on_thread_set_handler(void *server, struct proto_request *request)
 	const struct thread *thread = thread_of(rm);
 	if (request->unwrapped & 1)
 		return E_INVAL;
+	if (thread->is_passive)
+		return E_LIMIT;
 	struct kernel_thread k = kernel_thread(rm, thread);
 	k.fault_endpoint = rm->receive;
 	return KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
@@ -684,10 +688,26 @@ err_t on_thread_object(void *server, struct proto_request *request)
 	return err;
 }
 
+/*
+ * Whoever runs when its context goes never runs again; so it must be waiting. If no event waits for
+ * the task, none was told of since the thread looked last.
+ */
 err_t on_thread_give_up_context(void *server, struct proto_request *request)
 {
 	struct rm *rm = server;
-	const struct thread *thread = thread_of(rm);
+	struct thread *thread = thread_of(rm);
+	struct task *task = thread->task;
+	err_t err = E_OK;
 	(void)request;
-	return KERNEL(rm, thread_unbind, thread->sched_context, thread->tcb);
+	if (task->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	if (!task->event_object)
+		return E_INVAL;
+	if (!thread->is_passive && list_is_empty(&task->events)) {
+		err = KERNEL(rm, thread_lend, thread->sched_context, thread->tcb,
+		             task->event_object);
+		thread->is_passive = err == E_OK;
+	}
+	rm->ops->signal(rm->kernel, task->event_slot);
+	return err;
 }

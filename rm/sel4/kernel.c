@@ -214,9 +214,17 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 	return sel4_tcb_write_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
-static enum abi_error op_thread_unbind(void *kernel, slot_t sched_context, slot_t tcb)
+static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
+                                     slot_t notification)
 {
-	return sel4_sched_context_unbind_object(cptr(kernel, sched_context), cptr(kernel, tcb));
+	cptr_t sc = cptr(kernel, sched_context);
+	enum abi_error err = sel4_sched_context_unbind_object(sc, cptr(kernel, tcb));
+	if (err != ERR_NONE)
+		return err;
+	err = sel4_sched_context_bind(sc, cptr(kernel, notification));
+	if (err != ERR_NONE)
+		must(sel4_sched_context_bind(sc, cptr(kernel, tcb)), "bind", tcb);
+	return err;
 }
 
 static void op_thread_suspend(void *kernel, slot_t tcb)
@@ -314,7 +322,7 @@ const struct kernel_ops kernel_ops = {
 	.thread_schedule = op_thread_schedule,
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
-	.thread_unbind = op_thread_unbind,
+	.thread_lend = op_thread_lend,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,

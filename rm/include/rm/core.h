@@ -333,7 +333,8 @@ struct thread {
 	uint64_t buffer_address, fs_base;
 	struct fault fault;
 	uint8_t state;
-	bool in_fault; /* it waits for the answer to a fault */
+	bool in_fault;   /* it waits for the answer to a fault */
+	bool is_passive; /* its context is its task's notification's */
 	struct rm_schedule schedule;
 };
 

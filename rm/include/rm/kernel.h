@@ -77,8 +77,10 @@ struct kernel_ops {
 	enum abi_error (*thread_read)(void *kernel, slot_t tcb, struct abi_user_context *context);
 	enum abi_error (*thread_write)(void *kernel, slot_t tcb,
 	                               const struct abi_user_context *context);
-	/* SchedContext_UnbindObject: a passive server from then on. */
-	enum abi_error (*thread_unbind)(void *kernel, slot_t sched_context, slot_t tcb);
+	/* Both have it: the thread's context becomes the notification's, which lends it to who is
+	 * waiting there when it is signalled. SchedContext_UnbindObject, SchedContext_Bind. */
+	enum abi_error (*thread_lend)(void *kernel, slot_t sched_context, slot_t tcb,
+	                              slot_t notification);
 	void (*thread_suspend)(void *kernel, slot_t tcb);
 	void (*thread_resume)(void *kernel, slot_t tcb);
 	enum abi_error (*thread_bind)(void *kernel, slot_t tcb, slot_t notification);

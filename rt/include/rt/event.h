@@ -55,4 +55,6 @@ err_t rt_signal_mint(uint64_t badge, cptr_t *slot);
  * be had. Who waits on it by itself must then call rt_event_dispatch() with the badge.
  */
 cptr_t rt_event_notification(void);
-void rt_event_dispatch(uint64_t badge);
+
+/* How many events of rm's it found. */
+unsigned int rt_event_dispatch(uint64_t badge);

@@ -14,7 +14,7 @@
  *
  * One thread does everything: it receives a request, has it handled by the interface's table, and
  * answers; opens and ends sessions when rm says so; calls signal handlers. So there are no locks.
- * The server is active (it has a scheduling context of its own).
+ * The server is active (it has a scheduling context of its own), unless it is to be passive.
  *
  * Handlers are those of the interface, `err_t on_m(void *self, struct proto_request *request, in,
  * out)`: E_OK and *out, or an error, or, in a method that `parks`, E_PENDING. self is the
@@ -38,6 +38,13 @@
  * all that are left, after the service's close()). The arena is dropped when it is parked; what is
  * needed later stands in r->state or in the client's. At most parked_max requests of a client can
  * be parked: further ones are answered NOMEM without being handled; methods that park must name it.
+ *
+ * A passive server runs on its callers' scheduling contexts, and on its own for events and signals
+ * only: a request is cheaper, and takes its caller's time. It never keeps a caller: a handler's
+ * E_PENDING is the answer. Its clients must be trusted not to stop it: one that sends and does not
+ * call, that has little time, or whose thread is destroyed while it calls, leaves it without a
+ * context in the middle of a request. rm then ends it when a session's deadline is over. So there
+ * are no bells: rt_session_ring_bell() is not for passive servers.
  *
  * Costs: a request allocates nothing; the client is found in three steps; a null request takes
  * fewer than 100 instructions in here.
@@ -74,7 +81,7 @@ struct rt_service {
 	uint32_t clients_max;  /* 0: 1024; more are refused with LIMIT */
 	uint32_t parked_max;   /* of one client; 0: 16 */
 	uint32_t deadline_ms;  /* rm ends the server if it takes longer over a session; 0: 5 s */
-	/* Never keeps a caller: E_PENDING is the answer. For those on their callers' time. */
+	/* It runs on its callers' time, as the section on passive servers has it. */
 	bool passive;
 };
 enum { RT_CLIENT_BYTES_MAX = 3840 };
@@ -114,6 +121,7 @@ struct rt_request {
 struct rt_server {
 	const struct rt_service *service;
 	void *self;               /* the first argument of handlers */
+	cptr_t given;             /* a passive one's, sent with the last answer: to be put back */
 	cptr_t endpoint, receive; /* receive: where a capability that comes is put; 0: none can */
 	struct rt_badges badges;
 	struct rt_request *current; /* of which the reply object is in the receive */
