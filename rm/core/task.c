@@ -229,7 +229,7 @@ enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, con
 	struct object *object = object_find(rm, badge);
 	assert(badge >> FACET_SHIFT == FACET_OTHER);
 	if (!object || object->kind != KIND_THREAD)
-		return RM_FAULT_WAIT;
+		return RM_FAULT_NONE;
 	struct thread *thread = (struct thread *)object;
 	struct fault *fault = &thread->fault;
 	fault->address = 0;

@@ -168,10 +168,12 @@ static bool handle(struct sel4_msg *m)
 		rm.now_ns = time_ns();
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
-		bool resumes =
-		        rm_fault(&rm, m->badge, label, words_of(m), length) == RM_FAULT_RESUME;
+		enum rm_fault_answer answer =
+		        rm_fault(&rm, m->badge, label, words_of(m), length);
+		if (answer == RM_FAULT_NONE)
+			return handle_request(m);
 		*m = (struct sel4_msg){ 0 };
-		return resumes;
+		return answer == RM_FAULT_RESUME;
 	}
 	return handle_request(m);
 }

@@ -523,8 +523,8 @@ err_t rm_start_init(struct rm *rm, const struct rm_init *init);
  */
 [[nodiscard]] bool rm_request(struct rm *rm, struct proto_request *request);
 
-/* What a thread's faults come to. */
-enum rm_fault_answer { RM_FAULT_RESUME, RM_FAULT_WAIT };
+/* What a thread's faults come to. NONE: it is none, but a request with such a label. */
+enum rm_fault_answer { RM_FAULT_RESUME, RM_FAULT_WAIT, RM_FAULT_NONE };
 
 /* A fault message, its badge a thread's with FACET_OTHER. RESUME: the thread is to be answered. */
 [[nodiscard]] enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label,
