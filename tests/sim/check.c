@@ -10,8 +10,8 @@
 void check_step(void)
 {
 	const struct rm *rm = &w.rm;
-	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages -
-	                  w.kernel.device_frames;
+	uint64_t frames =
+	        w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages - w.kernel.device_frames;
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
 	                 rm->dirty.count - rm->ready.count;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
@@ -43,7 +43,8 @@ static void check_mappings(const struct vspace *v)
 {
 	uint64_t key = 0, live = 0;
 	uint32_t pml4 = w.kernel.caps[kernel_slot(&w.rm, v->root)].object;
-	for (struct leaf *leaf; (leaf = (struct leaf *)radix_next(&v->leaves, &key)) != NULL; key++) {
+	for (struct leaf *leaf; (leaf = (struct leaf *)radix_next(&v->leaves, &key)) != NULL;
+	     key++) {
 		live += leaf->live;
 		for (unsigned int i = 0; i < SLOT_PAGE; i++) {
 			const struct mapping *m = &leaf->map[i];
@@ -80,7 +81,8 @@ static void check_objects(void)
 	while ((o = slotmap_next(&w.rm.objects, &cursor)) != NULL) {
 		if (o->kind == KIND_VSPACE && !o->dying)
 			check_mappings((const struct vspace *)o);
-		if (o->kind == KIND_THREAD && !o->dying && !((const struct thread *)o)->task->object.dying)
+		if (o->kind == KIND_THREAD && !o->dying &&
+		    !((const struct thread *)o)->task->object.dying)
 			check_thread((const struct thread *)o);
 	}
 }
@@ -95,7 +97,8 @@ void check_held(void)
 			continue;
 		const struct object *o = slotmap_get(&w.rm.objects, it->badge);
 		const struct session *s = (const struct session *)o;
-		MUST(!o || o->kind != KIND_SESSION || o->dying || s->state == RM_SESSION_STATE_SEVERED,
+		MUST(!o || o->kind != KIND_SESSION || o->dying ||
+		             s->state == RM_SESSION_STATE_SEVERED,
 		     "a capability of session %#lx, which lives, is gone (I9)", it->badge);
 	}
 }
@@ -131,6 +134,7 @@ void check_end(void)
 	for (uint32_t i = 0; i < SIM_SLOT_PAGES; i++)
 		kernel += w.kernel.directory_there[i];
 	kernel -= rm->slot_page_flat == 0; /* of a boot page */
+	kernel += w.kernel.asid_pools;
 	for (uint32_t i = 0; i < SIM_PAGES / LARGE_PAGES; i++)
 		kernel += w.kernel.window_tables[i] != 0;
 	MUST(by_use[FRAME_KERNEL] == kernel, "%lu kernel pages are left, of which %lu are known",
@@ -145,7 +149,8 @@ void check_end(void)
 	     "somebody still waits, or a name is left");
 	MUST(w.kernel.live[SIM_TCB] == 0 && w.kernel.live[SIM_PML4] == 0 &&
 	             w.kernel.live[SIM_SC] == 0 && w.kernel.live[SIM_ENDPOINT] == 1 &&
-	             w.kernel.live[SIM_NOTIFICATION] == 0 && w.kernel.live[SIM_REPLY] == 1 + rm->replies_kept,
+	             w.kernel.live[SIM_NOTIFICATION] == 0 &&
+	             w.kernel.live[SIM_REPLY] == 1 + rm->replies_kept,
 	     "kernel objects are left: TCBs %u, PML4s %u, contexts %u, endpoints %u, notifications "
 	     "%u, replies %u",
 	     w.kernel.live[SIM_TCB], w.kernel.live[SIM_PML4], w.kernel.live[SIM_SC],

@@ -637,12 +637,19 @@ static uint16_t asid_of(struct sim_kernel *k, slot_t vspace)
 static enum abi_error op_asid_pool_add(void *kernel, slot_t untyped)
 {
 	struct sim_kernel *k = kernel;
-	(void)cap_of(k, untyped, SIM_UNTYPED, "asid_pool_add");
-	if (k->asid_limit == SIM_ASIDS)
+	const struct sim_cap *u = cap_of(k, untyped, SIM_UNTYPED, "asid_pool_add");
+	if (k->asid_limit >= k->asid_max)
 		return ERR_DELETE_FIRST;
+	MUST(object_of(k, u)->bits == PAGE_BITS && !u->child, "kernel: asid_pool_add: %#lx",
+	     untyped);
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
-	k->asid_limit += SIM_ASIDS_POOL;
+	k->asid_limit += k->asid_limit + SIM_ASIDS_POOL <= k->asid_max
+	                         ? SIM_ASIDS_POOL
+	                         : k->asid_max - k->asid_limit;
+	/* The untyped is used up by the pool. */
+	cap_put(k, SIM_CAP_SYSTEM + 2 * SIM_SLOT_PAGES + k->asid_pools++, (uint32_t)untyped,
+	        (struct sim_cap){ .type = SIM_PORT });
 	return ERR_NONE;
 }
 
@@ -1041,6 +1048,7 @@ static void clear_all(struct sim_kernel *k)
 		if (k->window_frames[page])
 			window_unmap(k, page);
 	memset(k->window_tables, 0, 4 * (k->window_pages / LARGE_PAGES + 1));
+	memset(caps + SIM_CAP_SYSTEM + 2 * SIM_SLOT_PAGES, 0, sizeof(*caps) * k->asid_pools);
 	memset(k->slot_page_there, 0, SIM_SLOT_PAGES);
 	memset(k->directory_there, 0, SIM_SLOT_PAGES);
 }
@@ -1061,6 +1069,8 @@ void sim_kernel_init(struct sim_kernel *k)
 	k->caps_end = 0;
 	k->window_pages = 0;
 	k->asid_limit = SIM_ASIDS_POOL;
+	k->asid_max = SIM_ASIDS;
+	k->asid_pools = 0;
 	k->fail_in = k->fail_every = k->acquired = k->failed = k->ops = k->signals = 0;
 	k->irqs = 0;
 	k->pages_used = k->frames_of_pages = k->device_frames = 0;

@@ -3,7 +3,10 @@
  * One seed is one machine and one history: boot, random steps, the end of everything.
  *
  *   sim --seed n --steps n [--verbose]   one seed, its history told
- *   sim --seeds first count --steps n    TAP: many of them, each with so many steps
+ *   sim --seed n --seeds n --steps n [--quick]   TAP: so many from that one on; without the history
+ *                                                of what fails
+ *
+ * --check n: everything is checked every n steps.
  */
 #include "world.h"
 #include <lib/format.h>
@@ -54,7 +57,8 @@ _Noreturn void sim_fail(const char *format, ...)
 		/* The same again, told. */
 		char command[300];
 		(void)snprintf(command, sizeof(command),
-		               "%s --seed %lu --steps %lu --check %lu --last 30 | grep -v '^#' | sed 's/^/# /'",
+		               "%s --seed %lu --steps %lu --check %lu --last 30 | grep -v '^#' | "
+		               "sed 's/^/# /'",
 		               arguments[0], w.seed, w.step + 1, check_every);
 		(void)fflush(stdout);
 		if (system(command) < 0)
@@ -83,8 +87,14 @@ static void crashed(int number)
 /* -- boot -------------------------------------------------------------------------------------- */
 
 static void *tables;
-enum { TABLES_BYTES = 64 << 20, ENDPOINT_SLOT = 1, BOOT_SLOT = 2, BULK_SLOT = 16, DEVICE_SLOT = 300,
-       SMALLEST_BULK_BITS = 16 };
+enum {
+	TABLES_BYTES = 64 << 20,
+	ENDPOINT_SLOT = 1,
+	BOOT_SLOT = 2,
+	BULK_SLOT = 16,
+	DEVICE_SLOT = 300,
+	SMALLEST_BULK_BITS = 16
+};
 
 /* Untypeds as a kernel gives them: of any size, each at a multiple of it, with holes. */
 static void some_machine(struct rm_boot *boot)
@@ -131,8 +141,8 @@ static int by_size(const void *a, const void *b)
 
 static void give_first(const struct object *o)
 {
-	uint64_t badge = object_badge(&w.rm, o, o->kind == KIND_DATASPACE ? FACET_RIGHTS
-	                                                                  : FACET_PRIVILEGE);
+	uint64_t badge =
+	        object_badge(&w.rm, o, o->kind == KIND_DATASPACE ? FACET_RIGHTS : FACET_PRIVILEGE);
 	err_t err = scratch_mint(&w.rm, w.rm.endpoint, CAP_SEND, badge);
 	MUST(err == E_OK, "the first program gets no capabilities");
 	uint32_t i = hold((uint32_t)w.rm.scratch, o->kind, badge);
@@ -151,8 +161,10 @@ static bool boot_world(void)
 		                 .slot_pages_end = SIM_SLOT_PAGES,
 		                 .endpoint = ENDPOINT_SLOT };
 	some_machine(&boot);
-	if (one_in(10))
+	if (one_in(10)) {
 		w.kernel.asid_limit = 2 + (uint32_t)below(12);
+		w.kernel.asid_max = w.kernel.asid_limit + (uint32_t)below(12);
+	}
 	w.kernel.flat_end = boot.slot_pages_first + boot.slot_pages_flat;
 	qsort(boot.bulks, boot.bulks_count, sizeof(boot.bulks[0]), by_size);
 	sim_boot_endpoint(&w.kernel, ENDPOINT_SLOT);
@@ -202,7 +214,8 @@ static void end_all(void)
 				continue;
 			others++;
 			if (o->kind == KIND_BANK && ((struct bank *)o)->session)
-				session_sever(&w.rm, ((struct bank *)o)->session, RM_REASON_STOPPED);
+				session_sever(&w.rm, ((struct bank *)o)->session,
+				              RM_REASON_STOPPED);
 			else
 				object_kill(&w.rm, o);
 		}
@@ -223,7 +236,8 @@ static void end_world(void)
 	object_kill(&w.rm, &w.vspace->object);
 	drain();
 	for (uint32_t i = 0; i < SENT_MAX; i++)
-		MUST(!w.sent[i].used, "a caller from step %lu is not answered (I8)", w.sent[i].step);
+		MUST(!w.sent[i].used, "a caller from step %lu is not answered (I8)",
+		     w.sent[i].step);
 	check_end();
 }
 
@@ -344,6 +358,7 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = 1, seeds = 0;
 	steps_wanted = 20000;
+	arguments = argv;
 	for (int i = 1; i < argc; i++) {
 		bool more = i + 1 < argc;
 		if (!strcmp(argv[i], "--seed") && more)
@@ -354,13 +369,15 @@ int main(int argc, char **argv)
 			steps_wanted = strtoull(argv[++i], NULL, 0);
 		else if (!strcmp(argv[i], "--check") && more)
 			check_every = strtoull(argv[++i], NULL, 0);
+		else if (!strcmp(argv[i], "--quick"))
+			arguments = NULL;
 		else if (!strcmp(argv[i], "--last") && more)
 			replay_from = strtoull(argv[++i], NULL, 0);
 		else
 			return 2;
 	}
-	arguments = argv;
-	tables = mmap(NULL, TABLES_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	tables = mmap(NULL, TABLES_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	              0);
 	w.pages = calloc(MODEL_PAGES, sizeof(*w.pages));
 	w.buckets = calloc(MODEL_PAGES, sizeof(*w.buckets));
 	(void)signal(SIGSEGV, crashed);

@@ -25,15 +25,17 @@ static uint64_t some_address(const struct model_space *s)
 		uint64_t at = r->start + below(6) * PAGE;
 		return one_in(3) ? r->end : one_in(3) ? r->start : at;
 	}
-	static const uint64_t bases[] = { 0x400000, 0x5ff000, 0x800000, 0x7ffff000000, 0x10000,
-		                          0x7fffffe00000 };
+	static const uint64_t bases[] = { 0x400000,      0x5ff000, 0x800000,
+		                          0x7ffff000000, 0x10000,  0x7fffffe00000 };
 	return bases[below(6)] + below(600) * PAGE;
 }
 
 static struct rm_schedule some_schedule(void)
 {
-	struct rm_schedule s = { .budget_us = 1000, .period_us = 1000 + (uint32_t)below(3) * 500,
-		                 .priority = (uint8_t)below(256), .priority_max = 200 };
+	struct rm_schedule s = { .budget_us = 1000,
+		                 .period_us = 1000 + (uint32_t)below(3) * 500,
+		                 .priority = (uint8_t)below(256),
+		                 .priority_max = 200 };
 	if (one_in(40))
 		s.budget_us = 3000;
 	if (!one_in(20))
@@ -154,8 +156,7 @@ static bool goes_with(const struct request *r, uint32_t held)
 	switch (r->method) {
 	case RM_METHOD_PAGER_SUPPLY:
 		return given->kind == KIND_DATASPACE && ds->kind == RM_DATASPACE_KIND_ANONYMOUS &&
-		       ds->resident > 0 && !ds->flags &&
-		       ds->object.bank == o->bank &&
+		       ds->resident > 0 && !ds->flags && ds->object.bank == o->bank &&
 		       (w.held[held].badge >> FACET_SHIFT & FACET_RIGHTS) == FACET_RIGHTS;
 	case RM_METHOD_EVENT_BIND:
 		return given->kind == KIND_THREAD &&
@@ -264,7 +265,8 @@ static bool memory_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_BANK_TRANSFER: {
-		struct rm_bank_transfer_in in = { .limit = below(free_pages(r->target) / 4 + 2) * PAGE };
+		struct rm_bank_transfer_in in = { .limit = below(free_pages(r->target) / 4 + 2) *
+			                                   PAGE };
 		PUT(r, in);
 		return true;
 	}
@@ -304,7 +306,8 @@ static bool memory_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_PAGER_CREATE: {
-		struct rm_pager_create_in in = { .size = some_pages(), .cookie = chance(),
+		struct rm_pager_create_in in = { .size = some_pages(),
+			                         .cookie = chance(),
 			                         .deadline = (uint32_t)(1 + below(1000)) };
 		PUT(r, in);
 		return true;
@@ -315,7 +318,8 @@ static bool memory_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_PAGER_SUPPLY: {
-		struct rm_pager_supply_in in = { .first = below(8), .count = 1 + below(8),
+		struct rm_pager_supply_in in = { .first = below(8),
+			                         .count = 1 + below(8),
 			                         .from = below(8) };
 		const struct object *o = object_held(r->target), *from = object_held(r->cap[0]);
 		if (o && o->kind == KIND_DATASPACE && from && from->kind == KIND_DATASPACE &&
@@ -339,7 +343,9 @@ static bool memory_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_PAGER_FAIL: {
-		struct rm_pager_fail_in in = { .first = below(4), .count = 1 + below(4), .error = 1 };
+		struct rm_pager_fail_in in = { .first = below(4),
+			                       .count = 1 + below(4),
+			                       .error = 1 };
 		PUT(r, in);
 		return true;
 	}
@@ -355,7 +361,8 @@ static bool space_body(struct request *r)
 	case RM_METHOD_REGION_MAP: {
 		struct model_dataspace *m = model_dataspace(ID(w.held[r->cap[0]].badge));
 		uint64_t size = m && m->size && !one_in(20) ? m->size : some_pages();
-		struct rm_region_map_in in = { .start = some_address(s), .size = size,
+		struct rm_region_map_in in = { .start = some_address(s),
+			                       .size = size,
 			                       .rights = (uint8_t)(one_in(3) ? 1 + below(7) : 3),
 			                       .inherit = (uint8_t)(1 + below(3)) };
 		if (one_in(3) && size < RM_PAGES_MAX) {
@@ -379,7 +386,8 @@ static bool space_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_REGION_PROTECT: {
-		struct rm_region_protect_in in = { .start = some_address(s), .size = 1 + below(6),
+		struct rm_region_protect_in in = { .start = some_address(s),
+			                           .size = 1 + below(6),
 			                           .rights = (uint8_t)below(8) };
 		if (s && s->regions > MODEL_REGIONS / 2)
 			return false;
@@ -413,7 +421,8 @@ static bool task_body(struct request *r)
 {
 	switch (r->method) {
 	case RM_METHOD_TASK_CREATE: {
-		struct rm_task_create_in in = { .slot_bits = (uint8_t)(4 + below(one_in(9) ? 8 : 4)) };
+		struct rm_task_create_in in = { .slot_bits =
+			                                (uint8_t)(4 + below(one_in(9) ? 8 : 4)) };
 		in.name_count = (uint16_t)some_name(in.name);
 		PUT_TEXT(r, in, name);
 		return true;
@@ -427,8 +436,9 @@ static bool task_body(struct request *r)
 		const struct object *o = object_held(r->target);
 		const struct task *t = (const struct task *)o;
 		const struct model_space *s =
-		        o && o->kind == KIND_TASK ? model_space(slotmap_id(&w.rm.objects, t->vspace))
-		                                  : NULL;
+		        o && o->kind == KIND_TASK
+		                ? model_space(slotmap_id(&w.rm.objects, t->vspace))
+		                : NULL;
 		struct rm_thread_create_in in = { .schedule = some_schedule() };
 		in.buffer = s && !one_in(12) ? buffer_of(t, s)
 		            : s              ? model_address(s) & 0x7ffffffff000
@@ -483,7 +493,8 @@ static bool name_body(struct request *r)
 		return true;
 	}
 	case RM_METHOD_NAME_REGISTER: {
-		struct rm_name_register_in in = { .deadline = (uint32_t)(1 + below(2000)), .version = 1 };
+		struct rm_name_register_in in = { .deadline = (uint32_t)(1 + below(2000)),
+			                          .version = 1 };
 		in.name_count = (uint16_t)aimed_name(r, in.name);
 		PUT_TEXT(r, in, name);
 		return true;
@@ -503,7 +514,8 @@ static bool name_body(struct request *r)
 	}
 	case RM_METHOD_SESSION_CONNECT: {
 		struct rm_session_connect_in in = { .version = one_in(20) ? 2 : 1,
-			                            .limit = (below(60) + (one_in(6) ? 0 : 8)) * PAGE };
+			                            .limit = (below(60) + (one_in(6) ? 0 : 8)) *
+			                                     PAGE };
 		uint64_t most = free_pages(w.held[r->cap[0]].kind == KIND_BANK ? r->cap[0] : 0);
 		if (in.limit > most * PAGE && !one_in(8))
 			in.limit = most / 2 * PAGE;
@@ -520,43 +532,77 @@ static bool name_body(struct request *r)
 static const struct {
 	uint8_t method, weight;
 } weights[] = {
-	{ RM_METHOD_BANK_CREATE, 6 },         { RM_METHOD_BANK_DESTROY, 1 },
-	{ RM_METHOD_BANK_TRANSFER, 2 },       { RM_METHOD_BANK_QUERY, 1 },
-	{ RM_METHOD_DATASPACE_CREATE, 20 },   { RM_METHOD_DATASPACE_CLONE, 6 },
-	{ RM_METHOD_DATASPACE_RESIZE, 5 },    { RM_METHOD_DATASPACE_DESTROY, 5 },
-	{ RM_METHOD_DATASPACE_QUERY, 1 },     { RM_METHOD_DATASPACE_CREATE_DEVICE, 3 },
+	{ RM_METHOD_BANK_CREATE, 6 },
+	{ RM_METHOD_BANK_DESTROY, 1 },
+	{ RM_METHOD_BANK_TRANSFER, 2 },
+	{ RM_METHOD_BANK_QUERY, 1 },
+	{ RM_METHOD_DATASPACE_CREATE, 20 },
+	{ RM_METHOD_DATASPACE_CLONE, 6 },
+	{ RM_METHOD_DATASPACE_RESIZE, 5 },
+	{ RM_METHOD_DATASPACE_DESTROY, 5 },
+	{ RM_METHOD_DATASPACE_QUERY, 1 },
+	{ RM_METHOD_DATASPACE_CREATE_DEVICE, 3 },
 	{ RM_METHOD_DATASPACE_RESTRICT, 3 },
-	{ RM_METHOD_DATASPACE_PHYSICAL, 1 },  { RM_METHOD_PAGER_CREATE, 4 },
-	{ RM_METHOD_PAGER_OPEN, 4 },          { RM_METHOD_PAGER_SUPPLY, 8 },
-	{ RM_METHOD_PAGER_FAIL, 2 },          { RM_METHOD_PAGER_DETACH, 1 },
-	{ RM_METHOD_VSPACE_CREATE, 4 },       { RM_METHOD_VSPACE_CLONE, 3 },
-	{ RM_METHOD_VSPACE_DESTROY, 1 },      { RM_METHOD_VSPACE_SET_PAGER, 2 },
-	{ RM_METHOD_REGION_MAP, 30 },         { RM_METHOD_REGION_UNMAP, 12 },
-	{ RM_METHOD_REGION_PROTECT, 8 },      { RM_METHOD_REGION_QUERY, 1 },
-	{ RM_METHOD_VSPACE_READ, 3 },         { RM_METHOD_VSPACE_FAULT, 6 },
-	        { RM_METHOD_TASK_CREATE, 6 },
-	{ RM_METHOD_TASK_GIVE, 4 },           { RM_METHOD_TASK_QUERY, 1 },
-	{ RM_METHOD_TASK_STOP, 1 },           { RM_METHOD_TASK_RESUME, 4 },
-	{ RM_METHOD_TASK_DESTROY, 1 },        { RM_METHOD_TASK_WATCH, 3 },
-	{ RM_METHOD_TASK_UNWATCH, 2 },        { RM_METHOD_TASK_EXIT, 1 },
-	{ RM_METHOD_REPLY_CREATE, 4 },        { RM_METHOD_THREAD_CREATE, 16 },
-	{ RM_METHOD_THREAD_SCHEDULE, 2 },     { RM_METHOD_THREAD_SET_HANDLER, 1 },
-	{ RM_METHOD_THREAD_START, 14 },       { RM_METHOD_THREAD_STOP, 1 },
-	{ RM_METHOD_THREAD_RESUME, 3 },       { RM_METHOD_THREAD_DESTROY, 1 },
-	{ RM_METHOD_THREAD_READ_REGISTERS, 1 }, { RM_METHOD_THREAD_WRITE_REGISTERS, 1 },
-	{ RM_METHOD_THREAD_OBJECT, 1 },       { RM_METHOD_NAME_GRANT, 8 },
-	{ RM_METHOD_NAME_REGISTER, 8 },       { RM_METHOD_NAME_UNREGISTER, 2 },
-	{ RM_METHOD_NAME_QUERY, 1 },          { RM_METHOD_NAME_WATCH, 3 },
-	{ RM_METHOD_SESSION_CONNECT, 14 },    { RM_METHOD_SESSION_ACCEPT, 10 },
-	{ RM_METHOD_SESSION_REFUSE, 2 },      { RM_METHOD_SESSION_BANK, 3 },
-	{ RM_METHOD_SESSION_SEVER, 4 },       { RM_METHOD_SESSION_ACKNOWLEDGE, 4 },
-	{ RM_METHOD_SESSION_MINT_ENDPOINT, 4 }, { RM_METHOD_NOTIFICATION_CREATE, 4 },
-	{ RM_METHOD_SESSION_MINT_NOTIFICATION, 4 }, { RM_METHOD_SESSION_REVOKE_ROOT, 2 },
-	{ RM_METHOD_SESSION_ROOTS, 1 },       { RM_METHOD_SESSION_QUERY, 1 },
-	{ RM_METHOD_EVENT_NEXT, 24 },         { RM_METHOD_EVENT_NOTIFICATION, 2 },
-	{ RM_METHOD_EVENT_BIND, 2 },          { RM_METHOD_THREAD_GIVE_UP_CONTEXT, 2 },
-	                 { RM_METHOD_MEMORY_QUERY, 1 },
-	{ RM_METHOD_PORTS_CREATE, 1 },        { RM_METHOD_INTERRUPT_CREATE, 1 },
+	{ RM_METHOD_DATASPACE_PHYSICAL, 1 },
+	{ RM_METHOD_PAGER_CREATE, 4 },
+	{ RM_METHOD_PAGER_OPEN, 4 },
+	{ RM_METHOD_PAGER_SUPPLY, 8 },
+	{ RM_METHOD_PAGER_FAIL, 2 },
+	{ RM_METHOD_PAGER_DETACH, 1 },
+	{ RM_METHOD_VSPACE_CREATE, 4 },
+	{ RM_METHOD_VSPACE_CLONE, 3 },
+	{ RM_METHOD_VSPACE_DESTROY, 1 },
+	{ RM_METHOD_VSPACE_SET_PAGER, 2 },
+	{ RM_METHOD_REGION_MAP, 30 },
+	{ RM_METHOD_REGION_UNMAP, 12 },
+	{ RM_METHOD_REGION_PROTECT, 8 },
+	{ RM_METHOD_REGION_QUERY, 1 },
+	{ RM_METHOD_VSPACE_READ, 3 },
+	{ RM_METHOD_VSPACE_FAULT, 6 },
+	{ RM_METHOD_TASK_CREATE, 6 },
+	{ RM_METHOD_TASK_GIVE, 4 },
+	{ RM_METHOD_TASK_QUERY, 1 },
+	{ RM_METHOD_TASK_STOP, 1 },
+	{ RM_METHOD_TASK_RESUME, 4 },
+	{ RM_METHOD_TASK_DESTROY, 1 },
+	{ RM_METHOD_TASK_WATCH, 3 },
+	{ RM_METHOD_TASK_UNWATCH, 2 },
+	{ RM_METHOD_TASK_EXIT, 1 },
+	{ RM_METHOD_REPLY_CREATE, 4 },
+	{ RM_METHOD_THREAD_CREATE, 16 },
+	{ RM_METHOD_THREAD_SCHEDULE, 2 },
+	{ RM_METHOD_THREAD_SET_HANDLER, 1 },
+	{ RM_METHOD_THREAD_START, 14 },
+	{ RM_METHOD_THREAD_STOP, 1 },
+	{ RM_METHOD_THREAD_RESUME, 3 },
+	{ RM_METHOD_THREAD_DESTROY, 1 },
+	{ RM_METHOD_THREAD_READ_REGISTERS, 1 },
+	{ RM_METHOD_THREAD_WRITE_REGISTERS, 1 },
+	{ RM_METHOD_THREAD_OBJECT, 1 },
+	{ RM_METHOD_NAME_GRANT, 8 },
+	{ RM_METHOD_NAME_REGISTER, 8 },
+	{ RM_METHOD_NAME_UNREGISTER, 2 },
+	{ RM_METHOD_NAME_QUERY, 1 },
+	{ RM_METHOD_NAME_WATCH, 3 },
+	{ RM_METHOD_SESSION_CONNECT, 14 },
+	{ RM_METHOD_SESSION_ACCEPT, 10 },
+	{ RM_METHOD_SESSION_REFUSE, 2 },
+	{ RM_METHOD_SESSION_BANK, 3 },
+	{ RM_METHOD_SESSION_SEVER, 4 },
+	{ RM_METHOD_SESSION_ACKNOWLEDGE, 4 },
+	{ RM_METHOD_SESSION_MINT_ENDPOINT, 4 },
+	{ RM_METHOD_NOTIFICATION_CREATE, 4 },
+	{ RM_METHOD_SESSION_MINT_NOTIFICATION, 4 },
+	{ RM_METHOD_SESSION_REVOKE_ROOT, 2 },
+	{ RM_METHOD_SESSION_ROOTS, 1 },
+	{ RM_METHOD_SESSION_QUERY, 1 },
+	{ RM_METHOD_EVENT_NEXT, 24 },
+	{ RM_METHOD_EVENT_NOTIFICATION, 2 },
+	{ RM_METHOD_EVENT_BIND, 2 },
+	{ RM_METHOD_THREAD_GIVE_UP_CONTEXT, 2 },
+	{ RM_METHOD_MEMORY_QUERY, 1 },
+	{ RM_METHOD_PORTS_CREATE, 1 },
+	{ RM_METHOD_INTERRUPT_CREATE, 1 },
 };
 
 static uint8_t some_method(void)
@@ -588,19 +634,19 @@ static void aim_at_session(struct request *r)
 	const struct list *list = server ? &t->server_sessions : &t->client_sessions;
 	uint64_t skip = below(4);
 	const struct session *s = NULL;
-	for (struct list *at = list_first(list); at && (!s || skip-- > 0); at = list_after(list, at))
+	for (struct list *at = list_first(list); at && (!s || skip-- > 0);
+	     at = list_after(list, at))
 		s = server ? container_of(at, struct session, server_link)
 		           : container_of(at, struct session, client_link);
 	if (!s)
 		return;
 	r->words[0] = slotmap_id(&w.rm.objects, s);
 	if (r->method == RM_METHOD_SESSION_REVOKE_ROOT && !list_is_empty(&s->roots))
-		r->words[1] = slotmap_id(&w.rm.objects, container_of(list_last(&s->roots),
-		                                                     struct root, link));
-	if (r->method == RM_METHOD_SESSION_MINT_NOTIFICATION && !list_is_empty(&s->notifications))
 		r->words[1] = slotmap_id(&w.rm.objects,
-		                         container_of(list_last(&s->notifications),
-		                                      struct notification, link));
+		                         container_of(list_last(&s->roots), struct root, link));
+	if (r->method == RM_METHOD_SESSION_MINT_NOTIFICATION && !list_is_empty(&s->notifications))
+		r->words[1] = slotmap_id(&w.rm.objects, container_of(list_last(&s->notifications),
+		                                                     struct notification, link));
 }
 
 static bool is_of_session(uint8_t method)
@@ -635,26 +681,24 @@ static bool try_make_up(struct request *r)
 	*r = (struct request){ .method = some_method() };
 	/* The model has room for so many. */
 	bool crowded = model_is_crowded();
-	if (crowded && (r->method == RM_METHOD_VSPACE_CREATE || r->method == RM_METHOD_VSPACE_CLONE ||
-	                r->method == RM_METHOD_DATASPACE_CREATE ||
-	                r->method == RM_METHOD_DATASPACE_CLONE))
+	if (crowded &&
+	    (r->method == RM_METHOD_VSPACE_CREATE || r->method == RM_METHOD_VSPACE_CLONE ||
+	     r->method == RM_METHOD_DATASPACE_CREATE || r->method == RM_METHOD_DATASPACE_CLONE))
 		r->method = one_in(2) ? RM_METHOD_VSPACE_DESTROY : RM_METHOD_BANK_DESTROY;
 	const struct proto_method *m = r->method < rm_interface.methods_count
 	                                       ? &rm_interface.methods[r->method]
 	                                       : &rm_interface.methods[0];
-	int target = one_in(40) ? pick(m->target ? m->target : KIND_BANK)
-	             : m->target && !one_in(60)
-	                     ? pick_for(r->method, m->target)
-	                     : pick(w.held[below(w.held_count)].kind);
+	int target = one_in(40)                 ? pick(m->target ? m->target : KIND_BANK)
+	             : m->target && !one_in(60) ? pick_for(r->method, m->target)
+	                                        : pick(w.held[below(w.held_count)].kind);
 	if (target < 0 || w.kernel.caps[w.held[target].cap].type != SIM_ENDPOINT ||
 	    w.kernel.caps[w.held[target].cap].object != w.rm_object)
 		return false;
 	r->target = (uint32_t)target;
 	r->caps = one_in(100) ? (unsigned int)below(4) : m->caps_in;
 	for (unsigned int i = 0; i < r->caps; i++) {
-		uint8_t kind = m->cap_kinds[i] && !one_in(60)
-		                       ? m->cap_kinds[i]
-		                       : w.held[below(w.held_count)].kind;
+		uint8_t kind = m->cap_kinds[i] && !one_in(60) ? m->cap_kinds[i]
+		                                              : w.held[below(w.held_count)].kind;
 		int given = one_in(30) ? pick(kind) : pick_given(r, kind);
 		if (given < 0)
 			return false;
@@ -671,7 +715,6 @@ static bool try_make_up(struct request *r)
 		r->words[below(8)] ^= 1ull << below(64);
 	return is_wise(r);
 }
-
 
 bool make_up(struct request *r)
 {

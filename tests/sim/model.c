@@ -44,15 +44,15 @@ static struct model_page *page_at(const struct model_dataspace *m, uint64_t inde
 }
 
 /* like NULL: zeros. */
-static struct model_page *page_add(struct model_dataspace *m, uint64_t index,
-                                   const uint64_t *like)
+static struct model_page *page_add(struct model_dataspace *m, uint64_t index, const uint64_t *like)
 {
 	uint32_t i = w.page_free, *bucket = &w.buckets[bucket_of(number_of(m), index)];
 	MUST(i, "the simulation has no more pages of the model");
 	struct model_page *p = &w.pages[i];
 	w.page_free = p->next;
-	*p = (struct model_page){ .index = index, .next = m->pages, .chain = *bucket,
-		                  .dataspace = number_of(m) };
+	*p = (struct model_page){
+		.index = index, .next = m->pages, .chain = *bucket, .dataspace = number_of(m)
+	};
 	if (like)
 		memcpy(p->words, like, sizeof(p->words));
 	*bucket = m->pages = i;
@@ -138,7 +138,8 @@ static void keep_shadow(struct model_dataspace *shadow, uint64_t index)
 	if (!living(shadow->id) || page_at(shadow, index) || !core_has(shadow, index))
 		return;
 	const struct model_dataspace *b = &w.ds[shadow->backing];
-	const struct model_page *from = shadow->backing && index < b->size ? page_at(b, index) : NULL;
+	const struct model_page *from =
+	        shadow->backing && index < b->size ? page_at(b, index) : NULL;
 	(void)page_add(shadow, index, from ? from->words : NULL);
 }
 
@@ -341,9 +342,13 @@ void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_
 	const struct region *core = core_region(s, at);
 	MUST(core && core->interval.start == at && core->interval.end == end,
 	     "the new region at %#lx is not there", at);
-	struct model_region r = { .start = at, .end = end, .first = in->first,
-		                  .rights = in->rights, .rights_max = rights_max,
-		                  .flags = in->flags, .inherit = in->inherit };
+	struct model_region r = { .start = at,
+		                  .end = end,
+		                  .first = in->first,
+		                  .rights = in->rights,
+		                  .rights_max = rights_max,
+		                  .flags = in->flags,
+		                  .inherit = in->inherit };
 	if (in->flags & RM_REGION_FLAGS_PRIVATE)
 		ds = model_dataspace_new(core->dataspace, number_of(ds));
 	r.dataspace = number_of(ds);
@@ -387,7 +392,8 @@ void model_clone(struct model_space *to, struct model_space *from)
 		struct model_region r = from->region[i];
 		struct model_dataspace *m = &w.ds[r.dataspace];
 		const struct region *core = core_region(to, r.start);
-		MUST(!core || r.inherit != RM_INHERIT_NONE, "a region is inherited that must not be");
+		MUST(!core || r.inherit != RM_INHERIT_NONE,
+		     "a region is inherited that must not be");
 		if (r.inherit == RM_INHERIT_NONE || (!core && (from->unsettled || is_dying(m))))
 			continue;
 		if (!core || !core->dataspace) {
@@ -617,17 +623,19 @@ static void check_space(struct model_space *s)
 			const struct region *c = core_region(s, at);
 			MUST_HAVE(c, "the region at %#lx is gone", at);
 			MUST_HAVE(c->rights == r->rights && c->flags == r->flags &&
-			             c->first + (at - c->interval.start) / PAGE ==
-			                     r->first + (at - r->start) / PAGE,
-			     "the region at %#lx is another", at);
-			MUST_HAVE(!r->dataspace || !c->dataspace || w.ds[r->dataspace].core == c->dataspace,
-			     "the region at %#lx shows another dataspace", at);
+			                  c->first + (at - c->interval.start) / PAGE ==
+			                          r->first + (at - r->start) / PAGE,
+			          "the region at %#lx is another", at);
+			MUST_HAVE(!r->dataspace || !c->dataspace ||
+			                  w.ds[r->dataspace].core == c->dataspace,
+			          "the region at %#lx shows another dataspace", at);
 			at = c->interval.end;
 			pages += (c->interval.end - c->interval.start) / PAGE;
 		}
 	for (struct interval *i = interval_first(&s->core->regions); i; i = interval_next(i))
 		core_pages += (i->end - i->start) / PAGE;
-	MUST_HAVE(pages == core_pages, "there are %lu pages of regions, not %lu", core_pages, pages);
+	MUST_HAVE(pages == core_pages, "there are %lu pages of regions, not %lu", core_pages,
+	          pages);
 }
 
 void model_check(void)

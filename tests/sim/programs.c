@@ -55,7 +55,9 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	uint64_t words[4] = { 0x401000, address, access == RM_ACCESS_EXECUTE,
 		              access == RM_ACCESS_WRITE ? 6 : 4 };
 	note("thread %u of %#lx: %s at %#lx", t, s->id,
-	     access == RM_ACCESS_WRITE ? "writes" : access == RM_ACCESS_READ ? "reads" : "executes",
+	     access == RM_ACCESS_WRITE  ? "writes"
+	     : access == RM_ACCESS_READ ? "reads"
+	                                : "executes",
 	     address);
 	uint64_t id = s->id, badge = sim_thread_handler(&w.kernel, t)->badge;
 	bool goes_on = fault(t, FAULT_VM, words, 4);
@@ -131,8 +133,9 @@ static void client_calls(void)
 	for (uint32_t i = 0; i < SENT_MAX; i++) {
 		if (w.sent[i].used)
 			continue;
-		w.sent[i] = (struct sent){ .used = true, .is_call = true, .step = w.step,
-			                   .badge = w.held[h].badge };
+		w.sent[i] = (struct sent){
+			.used = true, .is_call = true, .step = w.step, .badge = w.held[h].badge
+		};
 		w.waiting++;
 		(void)sim_call_queue(&w.kernel, w.held[h].cap, i);
 		note("a client calls in session %#lx", w.held[h].badge);

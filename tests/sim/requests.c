@@ -22,13 +22,14 @@ uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
 		uint32_t i, tries = 0;
 		do
 			i = (uint32_t)below(HELD_MAX);
-		while (w.held[i].keep || (tries++ < 50 && !is_gone(&w.held[i]) &&
-		                          (w.held[i].kind == KIND_BANK || w.held[i].kind == KIND_TASK ||
-		                           w.held[i].kind == KIND_VSPACE)));
+		while (w.held[i].keep ||
+		       (tries++ < 50 && !is_gone(&w.held[i]) &&
+		        (w.held[i].kind == KIND_BANK || w.held[i].kind == KIND_TASK ||
+		         w.held[i].kind == KIND_VSPACE)));
 		drop(i);
 	}
-	w.held[w.held_count] = (struct held){ .cap = sim_hold(&w.kernel, from), .kind = kind,
-		                              .badge = badge };
+	w.held[w.held_count] =
+	        (struct held){ .cap = sim_hold(&w.kernel, from), .kind = kind, .badge = badge };
 	return w.held_count++;
 }
 
@@ -60,7 +61,8 @@ static uint8_t kind_of_badge(uint64_t badge)
 	const struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
 	if (!o)
 		return HELD_OTHER;
-	return o->kind == KIND_DATASPACE && badge >> FACET_SHIFT & FACET_OTHER ? KIND_PAGER : o->kind;
+	return o->kind == KIND_DATASPACE && badge >> FACET_SHIFT & FACET_OTHER ? KIND_PAGER
+	                                                                       : o->kind;
 }
 
 /* -- answers ----------------------------------------------------------------------------------- */
@@ -124,7 +126,8 @@ static void check_severed(uint64_t session)
 		             !sim_is_held(&w.kernel, w.held[i].cap),
 		     "a capability of session %#lx outlives it (I7)", session);
 	for (uint32_t i = 1; i < SIM_CALLS; i++)
-		MUST(w.kernel.calls[i].state != SIM_CALL_QUEUED || w.kernel.calls[i].badge != session,
+		MUST(w.kernel.calls[i].state != SIM_CALL_QUEUED ||
+		             w.kernel.calls[i].badge != session,
 		     "a message of session %#lx is still queued (I7)", session);
 }
 
@@ -245,9 +248,10 @@ void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned
 	if (s->is_call)
 		return;
 	MUST(!cancelled, "a request from step %lu is never answered (I8)", s->step);
-	MUST(is_declared(s->method, label), "an answer that is not declared: %lu to method %u", label,
-	     s->method);
-	MUST(label != 0 || !s->was_sealed || !(rm_interface.methods[s->method].flags & PROTO_CREATES),
+	MUST(is_declared(s->method, label), "an answer that is not declared: %lu to method %u",
+	     label, s->method);
+	MUST(label != 0 || !s->was_sealed ||
+	             !(rm_interface.methods[s->method].flags & PROTO_CREATES),
 	     "method %u makes something although the system is sealed", s->method);
 	w.method_ok[s->method] += label == 0;
 	w.errors[label & 63]++;
@@ -393,7 +397,8 @@ uint64_t send_request(const struct request *r)
 	if (now)
 		sim_kernel_ops.answer(&w.kernel, with, label, q.reply, q.reply_length, q.cap_out);
 	else
-		MUST(w.rm.reply != with && (!s->used || w.kernel.calls[call].state == SIM_CALL_HELD),
+		MUST(w.rm.reply != with &&
+		             (!s->used || w.kernel.calls[call].state == SIM_CALL_HELD),
 		     "a parked caller is not kept");
 	return label;
 }
@@ -408,7 +413,8 @@ bool rm_work(void)
 	if (w.kernel.ops - ops > w.ops_step_max)
 		w.ops_step_max = w.kernel.ops - ops;
 	for (unsigned int i = 0; i < MODEL_SPACES; i++)
-		if (w.space[i].id && w.space[i].unsettled && list_is_empty(&w.space[i].core->ending))
+		if (w.space[i].id && w.space[i].unsettled &&
+		    list_is_empty(&w.space[i].core->ending))
 			w.space[i].unsettled = 0;
 	return more;
 }

@@ -20,7 +20,7 @@ enum {
 	SIM_CNODES = 1 << 12,
 	SIM_TCBS = 1 << 12,
 	SIM_HELD = 1 << 12,
-	SIM_SYSTEM = SIM_SLOT_PAGES * 2, /* CNodes of rm's CSpace */
+	SIM_SYSTEM = SIM_SLOT_PAGES * 2 + 4096, /* CNodes of rm's CSpace, pools of ASIDs */
 	SIM_CAP_CNODES = SIM_RM_CAPS,
 	SIM_CAP_TCBS = SIM_CAP_CNODES + (SIM_CNODES << SLOT_PAGE_BITS),
 	SIM_CAP_HELD = SIM_CAP_TCBS + SIM_TCBS * 4,
@@ -69,7 +69,8 @@ struct sim_object {
 	uint64_t base;
 	uint64_t used; /* of an untyped: its mark; of a notification: its word */
 	uint32_t refs, data;
-	uint32_t lends; /* of a notification: its scheduling context, and of that: the notification */
+	uint32_t
+	        lends; /* of a notification: its scheduling context, and of that: the notification */
 	uint8_t type, bits;
 	bool is_device;
 };
@@ -108,8 +109,9 @@ struct sim_kernel {
 	uint32_t cnodes_free, cnodes_end, held_free, held_end;
 	uint32_t caps_end; /* of rm's, that were ever used */
 	uint32_t live[SIM_TYPES];
-	uint32_t asids[SIM_ASIDS]; /* PML4 objects */
-	uint32_t asid_limit, flat_end; /* slot pages below flat_end need no directory */
+	uint32_t asids[SIM_ASIDS];     /* PML4 objects */
+	uint32_t asid_limit, asid_max, asid_pools;
+	uint32_t flat_end; /* slot pages below it need no directory */
 	/* Physical memory: where it is, and whether it must be cleared. */
 	char *physical, *window;
 	bool *touched;

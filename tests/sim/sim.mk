@@ -24,6 +24,14 @@ $(B)/sim/sim-asan: $(patsubst %.c,$(B)/unit/%.o,$(sim_sources)) $(B)/sources
 
 STEPS ?= 20000
 .PHONY: sim sim-mutants
-test: $(B)/sim/sim $(B)/sim/sim-asan
+test: $(B)/sim/sim $(B)/sim/sim-asan $(B)/sim/planted
 sim: $(B)/sim/sim
 	$(Q)$< --seed $(SEED) --steps $(STEPS)
+
+# How the mutants' sources are compiled; the suite of a sample runs it.
+$(B)/sim/planted: $(B)/sim/sim tests/sim/sim.mk
+	$(Q)printf '%s\n' '#!/bin/sh' 'exec tests/sim/mutants --out $(B)/sim/mutants --program $(B)/sim/sim --jobs $(JOBS) \
+		--cc "$(CC) $(COMMON) $(call includes,rm/) -Irm/core" --objects $(B)/sim/obj "$$@" -- \
+		$(patsubst %.c,$(B)/sim/obj/%.o,$(sim_sources))' >$@ && chmod +x $@
+sim-mutants: $(B)/sim/planted
+	$(Q)$< $(if $(MUTANTS),--only $(MUTANTS))

@@ -69,8 +69,13 @@ struct request {
 
 /* -- what memory has in it (model.c) ----------------------------------------------------------- */
 
-enum { MODEL_DATASPACES = 1024, MODEL_PAGES = 1 << 15, MODEL_SPACES = 128, MODEL_REGIONS = 64,
-       MODEL_WORDS = 4 };
+enum {
+	MODEL_DATASPACES = 1024,
+	MODEL_PAGES = 1 << 15,
+	MODEL_SPACES = 128,
+	MODEL_REGIONS = 64,
+	MODEL_WORDS = 4
+};
 
 struct model_page {
 	uint64_t index;
