@@ -32,9 +32,9 @@ enum {
 /* The program's one server. */
 static struct rt_server *server;
 
-bool rt_handler_run(const struct proto_interface *interface, const void *ops, void *self,
-                    struct proto_request *request, uint64_t *frame);
-_Noreturn void rt_handler_leave(uint64_t frame);
+/* server_entry.S: calls loop(s), and again when rt_loop_again() drops everything below. */
+_Noreturn void rt_loop_run(struct rt_server *s, void (*loop)(struct rt_server *s), uint64_t *frame);
+_Noreturn void rt_loop_again(uint64_t frame);
 
 /* -- requests ---------------------------------------------------------------------------------- */
 
@@ -44,6 +44,8 @@ static err_t request_new(struct rt_server *s)
 	if (!r)
 		return E_NOMEM;
 	*r = (struct rt_request){ .server = s, .reply = rt_slot_get() };
+	r->proto.words = r->proto.reply = sel4_ipc_buffer()->msg;
+	r->proto.state = PROTO_ANSWERED;
 	err_t err = r->reply ? rm_reply_create(RT_TASK, rt_slot(r->reply)) : E_LIMIT;
 	if (err != E_OK) {
 		rt_slot_put(r->reply);
@@ -56,17 +58,17 @@ static err_t request_new(struct rt_server *s)
 }
 
 /* An answered request as a message; its words are in the IPC buffer. */
-static struct sel4_msg answer_of(const struct rt_request *r)
+static inline __attribute__((always_inline)) struct sel4_msg answer_of(const struct rt_request *r)
 {
 	const uint64_t *words = sel4_ipc_buffer()->msg;
-	if (r->proto.cap_out)
+	word_t info = abi_msginfo(proto_reply_label(&r->proto), 0, 0, r->proto.reply_length);
+	if (__builtin_expect(r->proto.cap_out != 0, 0)) {
+		assert(r->proto.error != E_OK ||
+		       r->server->methods[r->proto.label - PROTO_LABEL_BASE].caps_out);
 		sel4_set_cap(0, r->proto.cap_out);
-	return (struct sel4_msg){
-		abi_msginfo(proto_reply_label(&r->proto), 0, r->proto.cap_out != 0,
-		            r->proto.reply_length),
-		{ words[0], words[1], words[2], words[3] },
-		0,
-	};
+		info |= abi_msginfo(0, 0, 1, 0);
+	}
+	return (struct sel4_msg){ info, { words[0], words[1], words[2], words[3] }, 0 };
 }
 
 /* Whoever waits on the request gets its answer. */
@@ -80,6 +82,7 @@ static void send_answer(struct rt_request *r)
 static void unpark(struct rt_request *r)
 {
 	r->client->parked_count--;
+	r->proto.caps = r->proto.unwrapped = 0;
 	list_remove(&r->link);
 	list_push_back(&r->server->free, &r->link);
 }
@@ -196,6 +199,7 @@ static bool on_severed(const struct rm_session_severed_event *it)
 	if (server->is_handling) {
 		list_remove(&client->link);
 		list_push_back(&server->ending, &client->link);
+		server->is_untidy = true;
 	} else {
 		client_end(server, client);
 	}
@@ -286,17 +290,6 @@ err_t rt_client_notification(struct rt_client *client, cptr_t *mine, cptr_t *the
 
 /* -- handlers ---------------------------------------------------------------------------------- */
 
-_Noreturn void rt_abort(struct rt_request *r, err_t err)
-{
-	assert(r->phase != RT_COMMIT && err != E_PENDING && r->server->is_handling);
-	assert(r == r->server->current);
-	r->proto.state = PROTO_ANSWERED;
-	r->proto.error = err;
-	r->proto.reply_length = 0;
-	r->proto.cap_out = 0;
-	rt_handler_leave(r->server->frame);
-}
-
 cptr_t rt_take(struct rt_request *r)
 {
 	struct rt_server *s = r->server;
@@ -314,6 +307,7 @@ void rt_give(struct rt_request *r, cptr_t slot, bool take)
 {
 	r->proto.cap_out = slot;
 	r->given = take ? slot : 0;
+	r->server->is_untidy |= take;
 }
 
 /* Answered, without a handler's doing. */
@@ -358,6 +352,7 @@ static void note_caps(struct rt_server *s, struct rt_request *r)
 		own++;
 	}
 	s->has_come = r->proto.caps > own;
+	s->is_untidy |= s->has_come;
 }
 
 /* After a handler: what it left behind. */
@@ -378,106 +373,180 @@ static void clean_up_before(struct rt_server *s, const struct rt_request *r)
 	uint64_t *words = sel4_ipc_buffer()->msg;
 	size_t bytes = r->proto.reply_length * sizeof(saved[0]);
 	__builtin_memcpy(saved, words, bytes);
+	/* What went with the answer before this one. */
+	rt_slot_put(s->given);
 	clean_up(s);
 	__builtin_memcpy(words, saved, bytes);
 }
 
-/* True: s->current is answered, and it is to be sent. */
-static bool handle(struct rt_server *s, struct rt_badge *target, const struct sel4_msg *m)
+/* What the request that was handled left behind goes. */
+__attribute__((noinline)) static bool tidy_up(struct rt_server *s, struct rt_request *r,
+                                              bool answered)
 {
-	const struct proto_interface *interface = s->service->interface;
-	struct rt_request *r = s->current;
-	uint64_t *words = sel4_ipc_buffer()->msg;
-	uint64_t label = abi_msginfo_label(m->info), number = label - PROTO_LABEL_BASE;
-	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
-		words[i] = m->mr[i];
+	s->is_untidy = false;
+	if (!s->has_come && list_is_empty(&s->ending) && !r->given && !s->given)
+		return answered;
+	if (s->service->passive) {
+		clean_up_before(s, r);
+		s->given = r->given;
+		r->given = 0;
+		s->is_untidy = s->given != 0; /* at the next one */
+		return answered;
+	}
+	/* The answer is in the buffer, and has to go before anything else is called. */
+	if (answered)
+		send_answer(r);
+	clean_up(s);
+	return false;
+}
+
+/* After a handler. True: r is answered, and that is to be sent. */
+static inline bool handled(struct rt_server *s, struct rt_request *r, bool answered)
+{
+	s->is_handling = false;
+	rt_arena_drop(&s->arena);
+	return __builtin_expect(s->is_untidy, 0) ? tidy_up(s, r, answered) : answered;
+}
+
+_Noreturn void rt_abort(struct rt_request *r, err_t err)
+{
+	struct rt_server *s = r->server;
+	assert(r->phase != RT_COMMIT && err != E_PENDING && s->is_handling);
+	assert(r == s->current);
+	r->proto.caps = r->proto.unwrapped = 0;
+	s->answers = handled(s, r, refuse(r, err));
+	rt_loop_again(s->frame);
+}
+
+static inline void begin(struct rt_server *s, struct rt_request *r, struct rt_badge *target,
+                         word_t info)
+{
 	r->client = target->client;
 	r->target = target;
 	r->phase = RT_FETCH;
-	r->given = 0;
-	r->proto.label = label;
-	r->proto.length = (unsigned int)abi_msginfo_length(m->info);
-	r->proto.caps = (unsigned int)abi_msginfo_caps(m->info);
-	r->proto.unwrapped = (unsigned int)abi_msginfo_unwrapped(m->info);
-	r->proto.badge = m->badge;
+	r->proto.label = abi_msginfo_label(info);
+	r->proto.length = (unsigned int)abi_msginfo_length(info);
+	r->proto.badge = target->value;
 	r->proto.target_kind = target->kind;
-	r->proto.words = words;
-	r->proto.reply = words;
+	s->is_handling = true;
+}
+
+/* The method of a request of which nothing has to be asked but what is here; NULL: handle() it. */
+static inline const struct proto_method *plain_method(const struct rt_server *s,
+                                                      const struct rt_badge *target, word_t info)
+{
+	enum { ASKED = PROTO_PRIVILEGED | PROTO_PARKS };
+	uint64_t number = abi_msginfo_label(info) - PROTO_LABEL_BASE;
+	uint32_t length = (uint32_t)abi_msginfo_length(info);
+	if (number >= s->methods_count)
+		return NULL;
+	const struct proto_method *method = &s->methods[number];
+	if (!method->serve || method->flags & ASKED || method->caps_in || abi_msginfo_caps(info) ||
+	    length < method->in.words_min || length > method->in.words_max ||
+	    (method->target && method->target != target->kind))
+		return NULL;
+	return method;
+}
+
+/* What comes and is no request. True: s->current is answered, for those who call and do not send. */
+__attribute__((noinline)) static bool take_other(struct rt_server *s, struct rt_badge *target,
+                                                 word_t badge, word_t info)
+{
+	if (badge >> ID_BITS != 0) {
+		(void)rt_event_dispatch(badge);
+		return false;
+	}
+	/* A capability may have come even so, and must not be in the way of the next. */
+	if (s->receive && abi_msginfo_caps(info) > 0)
+		rt_slot_clear(s->receive);
+	if (target && s->service->bell)
+		s->service->bell(s->self, target->client);
+	return refuse(s->current, target ? E_OK : E_GONE);
+}
+
+/* Any request. True: s->current is answered, and that is to be sent. */
+__attribute__((noinline)) static bool handle(struct rt_server *s, struct rt_badge *target,
+                                             word_t info)
+{
+	const struct proto_interface *interface = s->service->interface;
+	if (abi_msginfo_label(info) == RT_LABEL_BELL)
+		return take_other(s, target, target->value, info);
+	struct rt_request *r = s->current;
+	begin(s, r, target, info);
 	r->proto.state = PROTO_NEW;
+	r->proto.caps = (unsigned int)abi_msginfo_caps(info);
+	r->proto.unwrapped = (unsigned int)abi_msginfo_unwrapped(info);
 	if (r->proto.caps > 0)
 		note_caps(s, r);
-	s->is_handling = true;
+	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
 	bool answered;
 	if (number < interface->methods_count && interface->methods[number].flags & PROTO_PARKS &&
 	    !may_park(s, r->client))
 		answered = refuse(r, E_NOMEM);
 	else
-		answered =
-		        rt_handler_run(interface, s->service->ops, s->self, &r->proto, &s->frame);
-	s->is_handling = false;
-	rt_arena_drop(&s->arena);
-	if (__builtin_expect(!answered, 0))
+		answered = proto_dispatch(interface, s->service->ops, s->self, &r->proto);
+	if (!answered)
 		answered = park(s, r);
-	if (__builtin_expect(s->has_come || !list_is_empty(&s->ending) || r->given, 0)) {
-		if (s->service->passive) {
-			clean_up_before(s, r);
-			s->given = r->given;
-			return answered;
-		}
-		/* The answer is in the buffer, and has to go before anything else is called. */
-		if (answered)
-			send_answer(r);
-		clean_up(s);
-		return false;
-	}
-	return answered;
+	if (answered)
+		r->proto.caps = r->proto.unwrapped = 0;
+	return handled(s, r, answered);
 }
 
 /* -- the loop ---------------------------------------------------------------------------------- */
 
-/* True: *m is to be sent to whoever waits on the current reply object. */
-static bool serve(struct rt_server *s, struct sel4_msg *m)
+/* True: s->current is answered, and that is to be sent. */
+static inline bool take(struct rt_server *s, word_t badge, word_t info)
 {
-	if (__builtin_expect(s->given, 0)) {
-		/* It went with the last answer. */
-		rt_slot_put(s->given);
-		s->given = 0;
-	}
-	if (__builtin_expect(m->badge >> ID_BITS != 0, 0)) {
-		(void)rt_event_dispatch(m->badge);
-		return false;
-	}
-	struct rt_badge *target = rt_badge_find(&s->badges, m->badge);
-	bool rings = abi_msginfo_label(m->info) == RT_LABEL_BELL;
-	if (__builtin_expect(!target || rings, 0)) {
-		/* A capability may have come even so, and must not be in the way of the next. */
-		if (s->receive && abi_msginfo_caps(m->info) > 0)
-			rt_slot_clear(s->receive);
-		if (target && s->service->bell)
-			s->service->bell(s->self, target->client);
-		/* For those who call and do not send. */
-		*m = (struct sel4_msg){ abi_msginfo(target ? 0 : E_GONE, 0, 0, 0), { 0 }, 0 };
-		return true;
-	}
-	if (!handle(s, target, m))
-		return false;
-	*m = answer_of(s->current);
-	return true;
+	struct rt_request *r = s->current;
+	struct rt_badge *target = badge >> ID_BITS ? NULL : rt_badge_find(&s->badges, badge);
+	if (__builtin_expect(!target, 0))
+		return take_other(s, target, badge, info);
+	const struct proto_method *method = plain_method(s, target, info);
+	if (__builtin_expect(!method, 0))
+		return handle(s, target, info);
+	begin(s, r, target, info);
+	r->proto.reply_length = 0;
+	r->proto.cap_out = 0;
+	r->proto.error = method->serve(s->ops, s->self, &r->proto);
+	assert(r->proto.error != E_PENDING);
+	return handled(s, r, true);
+}
+
+static inline __attribute__((always_inline)) void receive_open(const struct rt_server *s)
+{
+	if (s->receive)
+		proto_receive_into(rt_slot(s->receive));
+}
+
+_Noreturn static void loop(struct rt_server *s)
+{
+	/* Volatile, or the compiler brings them together for a store of two, by way of the stack. */
+	volatile uint64_t *words = sel4_ipc_buffer()->msg;
+	struct sel4_msg m;
+	bool was_left = s->answers;
+	s->answers = false;
+	if (was_left)
+		goto answer;
+receive:
+	receive_open(s);
+	m = sel4_recv(s->endpoint, s->current->reply);
+	goto came;
+answer:
+	receive_open(s);
+	m = sel4_reply_recv(s->endpoint, answer_of(s->current), s->current->reply);
+came:
+	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
+		words[i] = m.mr[i];
+	if (s->receive)
+		proto_receive_into((struct sel4_slot){ 0 });
+	if (take(s, m.badge, m.info))
+		goto answer;
+	goto receive;
 }
 
 _Noreturn void rt_server_run(struct rt_server *s)
 {
-	struct sel4_msg m = { 0 };
-	bool answers = false;
-	for (;;) {
-		if (s->receive)
-			proto_receive_into(rt_slot(s->receive));
-		m = answers ? sel4_reply_recv(s->endpoint, m, s->current->reply)
-		            : sel4_recv(s->endpoint, s->current->reply);
-		if (s->receive)
-			proto_receive_into((struct sel4_slot){ 0 });
-		answers = serve(s, &m);
-	}
+	rt_loop_run(s, loop, &s->frame);
 }
 
 /*
@@ -564,6 +633,9 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 		return E_TOOBIG;
 	*s = (struct rt_server){ .service = service,
 		                 .self = service->self ? service->self : s,
+		                 .ops = service->ops,
+		                 .methods = service->interface->methods,
+		                 .methods_count = service->interface->methods_count,
 		                 .parked_max = service->parked_max ? service->parked_max
 		                                                   : PARKED_DEFAULT };
 	s->arena.bytes = (arena + RT_PAGE - 1ul) & -(size_t)RT_PAGE;

@@ -1,42 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Handlers are entered here, so that they can be left from any depth. See server.c. */
+/* The server's loop is entered here, so that handlers can be left from any depth. See server.c. */
 	.text
 
-/*
- * bool rt_handler_run(interface, ops, self, request, frame): proto_dispatch() of the first four;
- * *frame: what rt_handler_leave() needs meanwhile.
- */
-	.globl	rt_handler_run
-	.type	rt_handler_run, @function
-rt_handler_run:
+/* rt_loop_run(s, loop, frame): loop(s). *frame: what rt_loop_again() needs meanwhile. */
+	.globl	rt_loop_run
+	.type	rt_loop_run, @function
+rt_loop_run:
 	pushq	%rbp
 	movq	%rsp, %rbp
-	pushq	%rbx
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
-	subq	$8, %rsp
-	movq	%rsp, (%r8)
-	call	proto_dispatch
-left:
-	addq	$8, %rsp
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
-	popq	%rbp
-	ret
-	.size	rt_handler_run, . - rt_handler_run
+	pushq	%rdi
+	pushq	%rsi
+	movq	%rsp, (%rdx)
+again:
+	movq	8(%rsp), %rdi
+	call	*(%rsp)
+	ud2
+	.size	rt_loop_run, . - rt_loop_run
 
-/* rt_handler_leave(frame): rt_handler_run() returns true. */
-	.globl	rt_handler_leave
-	.type	rt_handler_leave, @function
-rt_handler_leave:
+/* rt_loop_again(frame): loop(s) once more, in place of all that was called since. */
+	.globl	rt_loop_again
+	.type	rt_loop_again, @function
+rt_loop_again:
 	movq	%rdi, %rsp
-	movl	$1, %eax
-	jmp	left
-	.size	rt_handler_leave, . - rt_handler_leave
+	leaq	16(%rdi), %rbp
+	jmp	again
+	.size	rt_loop_again, . - rt_loop_again
 
 	.section .note.GNU-stack, "", @progbits

@@ -43,7 +43,8 @@ struct rt_badges {
 };
 
 /* The badge with that value, NULL if there is none. value may be anything. */
-static inline struct rt_badge *rt_badge_find(const struct rt_badges *badges, uint64_t value)
+static inline __attribute__((always_inline)) struct rt_badge *rt_badge_find(
+        const struct rt_badges *badges, uint64_t value)
 {
 	const struct rt_badge_node *node = badges->node[value & 0xff];
 	const struct rt_badge_leaf *leaf = node ? node->leaf[value >> 16 & 0xff] : NULL;

@@ -63,6 +63,8 @@ static inline err_t proto_call(cptr_t dest, unsigned int number, const cptr_t *c
 	*length = (unsigned int)abi_msginfo_length(m.info);
 	if (*length > capacity || abi_msginfo_caps(m.info) != (made != NULL))
 		return E_PROTOCOL;
+	if (*length == 0)
+		return E_OK;
 	for (unsigned int i = 0; i < PROTO_WORDS_FAST; i++)
 		words[i] = m.mr[i];
 	for (unsigned int i = PROTO_WORDS_FAST; i < *length; i++)

@@ -120,7 +120,10 @@ struct rt_request {
 /* To be read only. */
 struct rt_server {
 	const struct rt_service *service;
-	void *self;               /* the first argument of handlers */
+	void *self;      /* the first argument of handlers */
+	const void *ops; /* the service's; and of its interface: */
+	const struct proto_method *methods;
+	uint32_t methods_count;
 	cptr_t given;             /* a passive one's, sent with the last answer: to be put back */
 	cptr_t endpoint, receive; /* receive: where a capability that comes is put; 0: none can */
 	struct rt_badges badges;
@@ -131,7 +134,9 @@ struct rt_server {
 	struct list clients, ending; /* ending: severed while a handler ran */
 	uint32_t clients_count, parked_max;
 	bool is_handling, has_come; /* has_come: a capability, which nobody took so far */
-	uint64_t frame;             /* where rt_abort() goes */
+	bool is_untidy;             /* there may be something to clean up after the handler */
+	bool answers;               /* rt_abort() has answered the current request */
+	uint64_t frame;             /* where it goes on */
 	struct slab client_slab, request_slab;
 };
 
