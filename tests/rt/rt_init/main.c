@@ -257,7 +257,7 @@ static void end(struct child *child)
 	rt_slot_put(child->bank);
 }
 
-static struct child echo, ping, tester;
+static struct child echo, ping, tester, passive;
 
 static void test_spawn(void)
 {
@@ -424,6 +424,20 @@ static void test_tester(void)
 	test_server_open();
 }
 
+static void test_tester_passive(void)
+{
+	CHECK_OK(load(&passive, "rt_server", "passive"));
+	CHECK_OK(run(&passive, "passive", RM_NAME_RIGHT_SERVE));
+	test_passive();
+	/* It has no context of its own whose schedule could be changed. */
+	const struct rm_thread_schedule_in in = {
+		.schedule = { .budget_us = 1000, .period_us = 1000, .priority = 1, .priority_max = 1 }
+	};
+	CHECK(rm_thread_schedule(passive.program.thread, &in) == E_LIMIT);
+	CHECK_OK(rm_thread_schedule(tester.program.thread, &in));
+	CHECK(!passive.died);
+}
+
 /* -- figures ----------------------------------------------------------------------------------- */
 
 static void test_figures(void)
@@ -471,7 +485,7 @@ int rt_main(const struct rt_start *start)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)start;
 	rt_event_set(&ops, NULL);
-	rt_log("1..18");
+	rt_log("1..19");
 	test("start", test_start);
 	test("slots", test_slots);
 	test("memory", test_memory);
@@ -488,6 +502,7 @@ int rt_main(const struct rt_start *start)
 	test("server: capabilities", test_capabilities);
 	test("server: rings", test_rings);
 	test("server: close", test_server_close);
+	test("server: passive", test_tester_passive);
 	test("figures", test_figures);
 	test("libc", test_libc);
 	rt_log("%u passed, %u failed", passed, failed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a server of rt can do, by the program rt_server. */
+/* What a server of rt can do, by the program rt_server: an active one, and a passive one. */
 #include "test.h"
 #include <proto/rm_client.h>
 #include <proto/test_client.h>
@@ -7,7 +7,7 @@
 #include <rt/slot.h>
 
 static struct rt_session session, second;
-static const struct rt_connect to_test = {
+static struct rt_connect to_test = {
 	.name = "test", .version = TEST_VERSION, .limit = 16 * PAGE, .wait = true
 };
 static cptr_t door;
@@ -38,7 +38,7 @@ void test_server_open(void)
 {
 	struct rt_connect poor = to_test;
 	struct rt_session more[3] = { 0 };
-	CHECK_OK(grant(RT_TASK, "test", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(grant(RT_TASK, to_test.name, RM_NAME_RIGHT_CONNECT));
 	poor.limit = PAGE;
 	CHECK(rt_session_open(&session, &poor) == E_NOMEM);
 	for (unsigned int i = 0; i < 3; i++)
@@ -187,4 +187,39 @@ void test_server_close(void)
 		CHECK(add(1, i, &sum) == (i == 13 ? E_RANGE : E_OK));
 		rt_session_close(&session);
 	}
+}
+
+/*
+ * The same of a passive one. All that is different is invisible, if it goes right: what it cleans
+ * up, when it answers, on whose time it is told of sessions.
+ */
+void test_passive(void)
+{
+	const struct rt_connect first = to_test;
+	uint64_t sum;
+	to_test.name = "passive";
+	test_server_open();
+	test_abort();
+	/* It keeps no caller. */
+	door = rt_slot_get();
+	CHECK(get_door(session.endpoint, door, 2) == E_PENDING);
+	CHECK_OK(get_door(session.endpoint, door, 1));
+	CHECK_OK(open_door());
+	test_capabilities();
+	/* Sessions come and go between requests. */
+	for (unsigned int i = 0; i < 20; i++) {
+		CHECK_OK(rt_session_open(&second, &to_test));
+		cptr_t other = rt_slot_get();
+		CHECK_OK(get_door(second.endpoint, other, 1));
+		CHECK_OK(test_place(other, &(struct test_place_in){ .start = PAGE, .count = 1 }));
+		CHECK(add(i, 1, &sum) == (i == 13 ? E_RANGE : E_OK));
+		rt_session_close(&second);
+		CHECK(rt_session_is_lost(
+		        test_place(other, &(struct test_place_in){ .start = PAGE, .count = 1 })));
+		rt_slot_put(other);
+		CHECK_OK(open_door());
+	}
+	rt_slot_put(door);
+	rt_session_close(&session);
+	to_test = first;
 }

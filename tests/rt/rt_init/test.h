@@ -31,3 +31,4 @@ void test_objects(void);
 void test_capabilities(void);
 void test_rings(void);
 void test_server_close(void);
+void test_passive(void);

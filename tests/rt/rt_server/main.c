@@ -2,6 +2,7 @@
 /*
  * A server of the interface of tests (proto/golden/test.idl), for rt_init: objects, capabilities in
  * both directions, parking, abort, rings. What a session's own capability stands for is an account.
+ * With an argument it is passive, and its name is so, too.
  */
 #include <proto/test.h>
 #include <rt/program.h>
@@ -190,7 +191,7 @@ int rt_main(const struct rt_start *start)
 	static const struct test_ops ops = {
 		.add = on_add, .wait = on_wait, .place = on_place, .caps = on_caps
 	};
-	static const struct rt_service service = {
+	static struct rt_service service = {
 		.name = "test",
 		.interface = &test_interface,
 		.ops = &ops,
@@ -201,7 +202,10 @@ int rt_main(const struct rt_start *start)
 		.clients_max = 3,
 		.parked_max = 2,
 	};
-	(void)start;
+	if (start->argc > 1) {
+		service.name = "passive";
+		service.passive = true;
+	}
 	err_t err = rt_server_start(&server, &service);
 	if (err != E_OK)
 		return 1;
