@@ -2,8 +2,9 @@
 /*
  * What all objects have in common: capabilities to them, how they die, and callers who wait.
  *
- * A capability that goes into a reply stands in the scratch slot until the next request. Its copies
- * outlive it, and the object: then they name an id that is never used again.
+ * A capability that goes into a reply stands in the scratch slot until the next request; a session's
+ * until the next that needs the slot, or until it is revoked. Its copies outlive it, and the object:
+ * then they name an id that is never used again.
  *
  * An object that dies is taken out of its bank's list and put on rm->jobs; steps in turn, one job
  * after the other, take it apart. object_count of its bank counts it until it is gone.
@@ -30,6 +31,7 @@ void scratch_clear(struct rm *rm)
 	if (rm->scratch_full)
 		rm->ops->remove(rm->kernel, rm->scratch);
 	rm->scratch_full = false;
+	rm->scratch_root = NULL;
 }
 
 err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t badge)

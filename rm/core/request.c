@@ -28,7 +28,8 @@ static uint8_t kind_of(const struct object *object, uint64_t badge)
 
 bool rm_request(struct rm *rm, struct proto_request *request)
 {
-	scratch_clear(rm);
+	if (!rm->scratch_root)
+		scratch_clear(rm);
 	request->state = PROTO_NEW;
 	request->sealed = rm->sealed;
 	rm->target = object_find(rm, request->badge);

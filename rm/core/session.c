@@ -250,6 +250,10 @@ static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8
 void root_kill(struct rm *rm, struct root *root)
 {
 	rm->ops->revoke(rm->kernel, root->slot);
+	if (rm->scratch_root == root) {
+		rm->scratch_full = false;
+		rm->scratch_root = NULL;
+	}
 	if (root->kind == RM_ROOT_KIND_ENDPOINT)
 		rm->ops->cancel_sends(rm->kernel, root->slot);
 	rm->ops->remove(rm->kernel, root->slot);
@@ -334,8 +338,10 @@ static void connect_answer(struct rm *rm, struct session *s, err_t err)
 	struct root *root = container_of(list_first(&s->roots), struct root, link);
 	if (err == E_OK)
 		err = scratch_copy(rm, root->slot, CAP_SEND);
-	if (err == E_OK)
+	if (err == E_OK) {
 		request.cap_out = rm->scratch;
+		rm->scratch_root = root;
+	}
 	rm_session_connect_answer(&request, err, &out);
 	answer_request(rm, container_of(link, struct waiter, link), &request);
 }
