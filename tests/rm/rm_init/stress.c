@@ -44,7 +44,7 @@ static err_t build(unsigned int place)
 {
 	const struct rm_bank_create_in bank = { .limit = (20 + random_below(60)) * PAGE,
 		                                .pin_limit = 4 * PAGE,
-		                                .priority_max = 199 };
+		                                .priority_max = 200 };
 	cptr_t slot[P_SLOTS];
 	for (unsigned int i = 0; i < P_SLOTS; i++)
 		slot[i] = place_slot(place, i);
@@ -65,7 +65,9 @@ static err_t build(unsigned int place)
 		              RM_REGION_FLAGS_FIXED, RM_INHERIT_COPY, &at);
 	if (err == E_OK)
 		err = rm_task_create(slot[P_BANK], slot[P_SPACE], &task, rt_slot(slot[P_TASK]));
-	const struct rm_thread_create_in thread = { .buffer = at, .schedule = schedule_at(150) };
+	const uint8_t priority = random_below(4) ? 150 : 200; /* it never runs, or does */
+	const struct rm_thread_create_in thread = { .buffer = at,
+		                                    .schedule = schedule_at(priority) };
 	if (err == E_OK)
 		err = rm_thread_create(slot[P_TASK], &thread, rt_slot(slot[P_THREAD]));
 	const struct rm_thread_start_in start = { .entry = at + random_below(2) * PAGE,

@@ -427,7 +427,7 @@ static void test_faults(cptr_t bank)
 	}
 }
 
-/* The instruction fetch of what may not be executed; not every kernel can tell. */
+/* The instruction fetch of what is not there; a kernel without NX (seL4) takes it for a read. */
 static void test_execute(cptr_t bank)
 {
 	struct actor *a = actor_new(0, bank);
@@ -435,7 +435,8 @@ static void test_execute(cptr_t bank)
 	actor_start(a, execute_at);
 	struct rm_task_died_event died = actor_died(a);
 	CHECK(died.reason == RM_REASON_FAULT && died.at == 0x7000);
-	CHECK(died.status == (FAULT_VM | RM_FAULT_RESULT_NO_REGION << 8 | RM_ACCESS_EXECUTE << 16));
+	CHECK((died.status & 0xffff) == (FAULT_VM | RM_FAULT_RESULT_NO_REGION << 8));
+	CHECK(died.status >> 16 == RM_ACCESS_EXECUTE || died.status >> 16 == RM_ACCESS_READ);
 	actor_end(a);
 }
 
