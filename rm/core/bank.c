@@ -100,9 +100,12 @@ err_t bank_new(struct rm *rm, struct bank *parent, uint64_t guarantee, uint64_t 
 	    pin_limit > parent->pin_limit - parent->pinned)
 		return E_LIMIT;
 	struct bank first;
-	__builtin_memset(&first, 0, sizeof(first));
-	bank_init(rm, &first);
+	/* It stands for the bank until that has a place; all it ever pays for is the place. */
+	first.rm = rm;
+	first.pages = (struct lib_pages){ pages_get, pages_put, &first };
 	first.limit = limit;
+	first.used = 0;
+	list_init(&first.entries);
 	uint64_t id;
 	void *entry;
 	err_t err = slotmap_add(&rm->objects, &first.entries, &first.pages, &id, &entry);
