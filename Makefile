@@ -139,5 +139,7 @@ help:
 #: make docs             build/docs/: the reference of the interfaces
 #: make fuzz-lib         libFuzzer on lib's readers; FUZZ_LIB_RUNS of each (1000000)
 #: make mutants          mistakes planted in the kernel, each must be found; MUTANTS="a b": some
+#: make sim SEED=n       rm's core simulated: the history of a seed; STEPS=n (20000)
+#: make sim-mutants      mistakes planted in rm's core, each must be found
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.

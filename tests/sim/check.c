@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What must hold: after each step a few sums, now and then everything, by walking rm's state and the
- * kernel's side by side. The numbers are those of docs/design/protocols.md.
+ * What must hold: after each step a few sums, now and then everything, by walking rm's state and
+ * the kernel's side by side. The numbers are those of docs/design/protocols.md.
  */
 #include "world.h"
-
-/* -- checks ------------------------------------------------------------------------------------------ */
 
 void check_step(void)
 {
@@ -79,6 +77,13 @@ static void check_objects(void)
 	uint32_t cursor = 0;
 	const struct object *o;
 	while ((o = slotmap_next(&w.rm.objects, &cursor)) != NULL) {
+		const struct dataspace *ds = (const struct dataspace *)o;
+		if (o->kind == KIND_DATASPACE && !list_is_empty(&ds->waiters))
+			MUST(ds->copy || (ds->kind == RM_DATASPACE_KIND_PAGED && !ds->lost),
+			     "somebody waits for a page that nobody brings (I8)");
+		if (o->kind == KIND_VSPACE && !list_is_empty(&((const struct vspace *)o)->waiters))
+			MUST(((const struct vspace *)o)->copier,
+			     "somebody waits for the end of no copy (I8)");
 		if (o->kind == KIND_VSPACE && !o->dying)
 			check_mappings((const struct vspace *)o);
 		if (o->kind == KIND_THREAD && !o->dying &&
@@ -112,7 +117,7 @@ void check_all(void)
 	sim_kernel_check(&w.kernel);
 }
 
-/* The first program is gone as well: what is left is rm's own, and the machine's object (no leak). */
+/* The first program is gone as well: what is left is rm's own, and the machine's object. */
 void check_end(void)
 {
 	const struct rm *rm = &w.rm;

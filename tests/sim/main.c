@@ -311,6 +311,7 @@ static bool run_seed(uint64_t seed, uint64_t steps)
 			seal();
 		if (w.step % 64 == 0) {
 			model_collect();
+			model_count();
 			check_held();
 		}
 		if (w.step % check_every == 0)

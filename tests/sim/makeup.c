@@ -305,6 +305,14 @@ static bool memory_body(struct request *r)
 		PUT(r, in);
 		return true;
 	}
+	default:
+		return false;
+	}
+}
+
+static bool pager_body(struct request *r)
+{
+	switch (r->method) {
 	case RM_METHOD_PAGER_CREATE: {
 		struct rm_pager_create_in in = { .size = some_pages(),
 			                         .cookie = chance(),
@@ -705,7 +713,8 @@ static bool try_make_up(struct request *r)
 		r->cap[i] = (uint32_t)given;
 	}
 	bool rough = one_in(12) || r->caps != m->caps_in;
-	if (rough || !(memory_body(r) || space_body(r) || task_body(r) || name_body(r)))
+	if (rough ||
+	    !(memory_body(r) || pager_body(r) || space_body(r) || task_body(r) || name_body(r)))
 		any_body(r, m);
 	if (is_of_session(r->method) || r->method == RM_METHOD_NOTIFICATION_CREATE)
 		aim_at_session(r);

@@ -96,7 +96,7 @@ struct model_dataspace *model_dataspace(uint64_t id)
 {
 	for (unsigned int i = 1; i < MODEL_DATASPACES; i++)
 		if (w.ds[i].id == id)
-			return &w.ds[i];
+			return living(id) ? &w.ds[i] : NULL;
 	return NULL;
 }
 
@@ -237,12 +237,17 @@ void model_collect(void)
 		pages_forget(m, 0);
 		*m = (struct model_dataspace){ 0 };
 	}
-	unsigned int spaces = 0, dataspaces = 0;
-	for (unsigned int s = 0; s < MODEL_SPACES; s++) {
+	for (unsigned int s = 0; s < MODEL_SPACES; s++)
 		if (w.space[s].id && !living(w.space[s].id))
 			w.space[s] = (struct model_space){ 0 };
+}
+
+/* Said at fixed times, so that checks in between change nothing of the history. */
+void model_count(void)
+{
+	unsigned int spaces = 0, dataspaces = 0;
+	for (unsigned int s = 0; s < MODEL_SPACES; s++)
 		spaces += w.space[s].id != 0;
-	}
 	for (unsigned int i = 1; i < MODEL_DATASPACES; i++)
 		dataspaces += w.ds[i].id != 0;
 	w.crowded = spaces > MODEL_SPACES / 2 || dataspaces > MODEL_DATASPACES / 2;
@@ -259,7 +264,7 @@ struct model_space *model_space(uint64_t id)
 {
 	for (unsigned int i = 0; i < MODEL_SPACES; i++)
 		if (w.space[i].id == id)
-			return &w.space[i];
+			return living(id) ? &w.space[i] : NULL;
 	return NULL;
 }
 
@@ -336,6 +341,8 @@ void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_
                struct model_dataspace *ds, uint8_t rights_max)
 {
 	uint64_t end = at + in->size * PAGE;
+	MUST(in->rights && !(in->rights & ~rights_max),
+	     "a region with more rights than there may be");
 	for (unsigned int i = 0; i < s->regions; i++)
 		MUST(s->region[i].end <= at || s->region[i].start >= end,
 		     "a region at %#lx where one is", at);
@@ -443,11 +450,13 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	struct model_dataspace *m = &w.ds[r->dataspace];
 	if (!(r->rights & rights[access]))
 		return X_NO_RIGHT;
-	if (!r->dataspace)
+	if (!r->dataspace || !living(m->id))
 		return X_LOST;
 	uint64_t index = r->first + (address - r->start) / PAGE;
+	/* Of a backing that is dead nothing is left, whether that was noticed already or not. */
 	const struct model_dataspace *b = &w.ds[m->backing];
-	if (unsettled(m) || (m->backing && unsettled(b)))
+	bool is_cut = m->backing && !living(b->id), is_backed = m->backing && !is_cut;
+	if (unsettled(m) || (is_backed && unsettled(b)))
 		return X_ANY;
 	if (index >= m->size)
 		return X_LOST;
@@ -457,10 +466,10 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 		return X_OK;
 	if (m->device)
 		return X_LOST;
-	bool behind = m->backing && index < b->size;
+	bool behind = is_backed && index < b->size;
 	if (behind && page_at(b, index))
 		return X_OK;
-	bool lost = m->lost || m->core->lost || (behind && b->core->lost);
+	bool lost = is_cut || m->lost || m->core->lost || (behind && b->core->lost);
 	if ((m->paged || (behind && b->paged)) && !lost)
 		return X_WAIT;
 	return lost ? X_LOST : X_OK;

@@ -12,7 +12,7 @@ void sim_logged(const char *text)
 static struct model_space *space_by_pml4(uint32_t pml4)
 {
 	for (unsigned int i = 0; i < MODEL_SPACES; i++)
-		if (w.space[i].id && w.space[i].pml4 == pml4)
+		if (w.space[i].id && w.space[i].pml4 == pml4 && model_space(w.space[i].id))
 			return &w.space[i];
 	return NULL;
 }

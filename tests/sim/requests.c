@@ -384,6 +384,8 @@ uint64_t send_request(const struct request *r)
 	uint32_t call = sim_call_held(&w.kernel, with, user);
 	uint64_t ops = w.kernel.ops;
 	w.kernel.may_be_empty = w.rm.scratch;
+	const struct object *o = slotmap_get(&w.rm.objects, ID(s->badge));
+	bool is_old = !o || o->dying;
 	bool now = rm_request(&w.rm, &q);
 	if (!now)
 		note("parked as %u", user);
@@ -392,6 +394,7 @@ uint64_t send_request(const struct request *r)
 	if (w.kernel.caps[w.rm.receive].type)
 		sim_kernel_ops.remove(&w.kernel, w.rm.receive);
 	uint64_t label = now ? proto_reply_label(&q) : (uint64_t)E_PENDING;
+	MUST(!is_old || label == E_GONE, "an old id is answered with %lu (I6)", label);
 	if (label == 0 || !now)
 		taken(s, !now);
 	if (now)
@@ -423,6 +426,12 @@ void drain(void)
 {
 	for (unsigned int i = 0; rm_work(); i++)
 		MUST(i < 200000, "rm never comes to an end of its work");
+	/* Then only a server's word is waited for. */
+	for (uint32_t i = 0; i < SENT_MAX; i++)
+		MUST(!w.sent[i].used || w.sent[i].is_call ||
+		             w.sent[i].method == RM_METHOD_SESSION_CONNECT,
+		     "a request from step %lu is not answered when all is done (I8)",
+		     w.sent[i].step);
 }
 
 /* -- failing on purpose ------------------------------------------------------------------------ */
@@ -456,7 +465,7 @@ static void take_digest(struct digest *d)
 static void must_be_same(const struct digest *a, struct digest *b, const struct request *r,
                          const char *what)
 {
-	/* A page that was touched stays, and what showed another one is gone: that is not undone. */
+	/* A page that was touched stays, what showed another one is gone: that is not undone. */
 	if ((r->method == RM_METHOD_THREAD_CREATE || r->method == RM_METHOD_VSPACE_FAULT) &&
 	    b->used - a->used + 40 < 80)
 		b->used = a->used;

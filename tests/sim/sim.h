@@ -69,8 +69,7 @@ struct sim_object {
 	uint64_t base;
 	uint64_t used; /* of an untyped: its mark; of a notification: its word */
 	uint32_t refs, data;
-	uint32_t
-	        lends; /* of a notification: its scheduling context, and of that: the notification */
+	uint32_t lends; /* a notification's scheduling context, and that one's notification */
 	uint8_t type, bits;
 	bool is_device;
 };
@@ -109,7 +108,7 @@ struct sim_kernel {
 	uint32_t cnodes_free, cnodes_end, held_free, held_end;
 	uint32_t caps_end; /* of rm's, that were ever used */
 	uint32_t live[SIM_TYPES];
-	uint32_t asids[SIM_ASIDS];     /* PML4 objects */
+	uint32_t asids[SIM_ASIDS]; /* PML4 objects */
 	uint32_t asid_limit, asid_max, asid_pools;
 	uint32_t flat_end; /* slot pages below it need no directory */
 	/* Physical memory: where it is, and whether it must be cleared. */
@@ -175,7 +174,7 @@ uint32_t sim_walk(const struct sim_kernel *k, uint32_t pml4, uint64_t address, b
 /* The bytes of a frame. */
 char *sim_content(struct sim_kernel *k, uint32_t frame);
 
-/* The driver's: a caller's wait is over. cancelled: by the kernel, without an answer of a server. */
+/* The driver's: a caller's wait is over. cancelled: by the kernel, without a server's answer. */
 void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned int length,
                   uint32_t cap, bool cancelled);
 void sim_logged(const char *text);

@@ -29,9 +29,10 @@ sim: $(B)/sim/sim
 	$(Q)$< --seed $(SEED) --steps $(STEPS)
 
 # How the mutants' sources are compiled; the suite of a sample runs it.
+sim_cc = $(CC) $(COMMON) $(call includes,rm/) -Irm/core
 $(B)/sim/planted: $(B)/sim/sim tests/sim/sim.mk
-	$(Q)printf '%s\n' '#!/bin/sh' 'exec tests/sim/mutants --out $(B)/sim/mutants --program $(B)/sim/sim --jobs $(JOBS) \
-		--cc "$(CC) $(COMMON) $(call includes,rm/) -Irm/core" --objects $(B)/sim/obj "$$@" -- \
+	$(Q)printf '%s\n' '#!/bin/sh' 'exec tests/sim/mutants --cc "$(sim_cc)" --jobs $(JOBS) \
+		--program $(B)/sim/sim --out $(B)/sim/mutants --objects $(B)/sim/obj "$$@" -- \
 		$(patsubst %.c,$(B)/sim/obj/%.o,$(sim_sources))' >$@ && chmod +x $@
 sim-mutants: $(B)/sim/planted
 	$(Q)$< $(if $(MUTANTS),--only $(MUTANTS))

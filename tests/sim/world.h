@@ -187,7 +187,8 @@ bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access acc
                      enum expected x, enum rm_fault_result result);
 void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t frame);
 void model_collect(void);
-bool model_is_crowded(void); /* as it was at the last collection */
+void model_count(void);
+bool model_is_crowded(void); /* as it was counted last */
 void model_check(void);
 uint64_t model_address(const struct model_space *s);
 
