@@ -33,12 +33,12 @@ static void measure_one(void)
 }
 
 /*
- * In order. A touch in which the pool was refilled, a chunk of frames at a time, stands out; behind
+ * In order. A touch in which the pool was refilled, three chunks of frames at a time, stands out; behind
  * it come touches without.
  */
 static void measure_around(void)
 {
-	enum { CHUNK = 128, SPIKE = 50000, WARM = 128, BLOCK = 16, SPIKES = 9 };
+	enum { CHUNK = 3 * 128, SPIKE = 50000, WARM = 128, BLOCK = 16, SPIKES = 9 };
 	cptr_t ds = new_dataspace(MANY);
 	(void)map(ds, AREA, MANY);
 	unsigned int i = 0;

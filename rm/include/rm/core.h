@@ -44,7 +44,7 @@ enum {
 	AROUND_MAX = 16,         /* pages that one fault maps */
 	CLEARED_LOW =
 	        32, /* frames cleared in advance: more are made below the one, up to the other */
-	CLEARED_WANTED = 64,
+	CLEARED_WANTED = 320,
 	READY_LOW = 16, /* the same for frames that rm can write to at once */
 	READY_WANTED = 48,
 };
