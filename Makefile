@@ -135,6 +135,7 @@ help:
 #: make bench-rm         the same for rm and rt
 #: make fuzz             ten million random calls against the kernel
 #:   CALLS=n SEED=n      so many, other ones
+#: make fuzz-rm          ten million random messages to rm; CALLS=n SEED=n
 #: make fuzz-proto       random messages against every decoder; FUZZ_RUNS of them (1000000)
 #: make docs             build/docs/: the reference of the interfaces
 #: make fuzz-lib         libFuzzer on lib's readers; FUZZ_LIB_RUNS of each (1000000)

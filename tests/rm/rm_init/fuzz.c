@@ -172,8 +172,8 @@ static cptr_t target_for(struct chaos *c, uint8_t kind)
 	if (below(c, 12) == 0)
 		return target_any(c);
 	cptr_t slot = pool_any(c);
-	for (unsigned int i = 0; i < 24 && kind_of[slot - POOL_FIRST] != kind; i++)
-		slot = pool_any(c);
+	for (unsigned int i = 0; i < POOL && kind_of[slot - POOL_FIRST] != kind; i++)
+		slot = POOL_FIRST + (slot + 1 - POOL_FIRST) % POOL;
 	return slot;
 }
 
@@ -193,7 +193,7 @@ static const struct proto_method *method_any(struct chaos *c, unsigned int *numb
 			continue;
 		*target = target_for(c, method->target);
 		/* Nor is much left of it without what it began with. */
-		if (!ends || *target >= POOL_FIRST + POOL_KEPT || below(c, 30) == 0)
+		if (!ends || *target >= POOL_FIRST + POOL_KEPT || below(c, 1000) == 0)
 			return method;
 	}
 }
