@@ -430,12 +430,26 @@ static void test_tester_passive(void)
 	CHECK_OK(run(&passive, "passive", RM_NAME_RIGHT_SERVE));
 	test_passive();
 	/* It has no context of its own whose schedule could be changed. */
-	const struct rm_thread_schedule_in in = {
-		.schedule = { .budget_us = 1000, .period_us = 1000, .priority = 1, .priority_max = 1 }
-	};
+	const struct rm_thread_schedule_in in = { .schedule = { .budget_us = 1000,
+		                                                .period_us = 1000,
+		                                                .priority = 1,
+		                                                .priority_max = 1 } };
 	CHECK(rm_thread_schedule(passive.program.thread, &in) == E_LIMIT);
 	CHECK_OK(rm_thread_schedule(tester.program.thread, &in));
 	CHECK(!passive.died);
+}
+
+static void test_tester_stopped(void)
+{
+	test_passive_stopped();
+	while (!passive.died)
+		rt_event_wait();
+	CHECK(passive.reason == RM_REASON_DEADLINE);
+	end(&passive);
+	CHECK_OK(load(&passive, "rt_server", "passive"));
+	CHECK_OK(run(&passive, "passive", RM_NAME_RIGHT_SERVE));
+	test_passive();
+	end(&passive);
 }
 
 /* -- figures ----------------------------------------------------------------------------------- */
@@ -485,7 +499,7 @@ int rt_main(const struct rt_start *start)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)start;
 	rt_event_set(&ops, NULL);
-	rt_log("1..19");
+	rt_log("1..20");
 	test("start", test_start);
 	test("slots", test_slots);
 	test("memory", test_memory);
@@ -503,6 +517,7 @@ int rt_main(const struct rt_start *start)
 	test("server: rings", test_rings);
 	test("server: close", test_server_close);
 	test("server: passive", test_tester_passive);
+	test("server: passive, stopped", test_tester_stopped);
 	test("figures", test_figures);
 	test("libc", test_libc);
 	rt_log("%u passed, %u failed", passed, failed);

@@ -223,3 +223,34 @@ void test_passive(void)
 	rt_session_close(&session);
 	to_test = first;
 }
+
+static volatile err_t second_err;
+
+static int call_second(void *arg)
+{
+	struct test_add_out out;
+	(void)arg;
+	second_err = test_add(second.endpoint, &(struct test_add_in){ .a = 1, .b = 2 }, &out);
+	return 0;
+}
+
+/*
+ * A client that sends, and does not call, stops a passive server: that is what clients of one are
+ * trusted not to do. It is a failed server when it does not answer to the end of a session; whoever
+ * waits for it is told.
+ */
+void test_passive_stopped(void)
+{
+	const struct rt_connect first = to_test;
+	static struct rt_worker worker;
+	to_test.name = "passive";
+	CHECK_OK(rt_session_open(&session, &to_test));
+	CHECK_OK(rt_session_open(&second, &to_test));
+	rt_session_ring_bell(&session);
+	CHECK_OK(rt_worker_start(&worker, call_second, NULL, 0, NULL));
+	rt_session_close(&session);
+	(void)rt_worker_join(&worker);
+	CHECK(rt_session_is_lost(second_err));
+	rt_session_close(&second);
+	to_test = first;
+}

@@ -32,3 +32,4 @@ void test_capabilities(void);
 void test_rings(void);
 void test_server_close(void);
 void test_passive(void);
+void test_passive_stopped(void);

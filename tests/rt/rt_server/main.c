@@ -205,6 +205,7 @@ int rt_main(const struct rt_start *start)
 	if (start->argc > 1) {
 		service.name = "passive";
 		service.passive = true;
+		service.deadline_ms = 200;
 	}
 	err_t err = rt_server_start(&server, &service);
 	if (err != E_OK)
