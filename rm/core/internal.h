@@ -198,6 +198,17 @@ void session_settle(struct rm *rm, struct session *session);
 void session_timeout(struct rm *rm, struct session *session);
 void root_kill(struct rm *rm, struct root *root);
 
+/* -- trace.c -------------------------------------------------------------------------------- */
+bool trace_request(struct rm *rm, struct proto_request *request);
+void trace_answer(struct rm *rm, const struct waiter *waiter, uint64_t result,
+                  const uint64_t *words, unsigned int length, slot_t cap);
+enum rm_fault_answer trace_fault(struct rm *rm, uint64_t badge, uint64_t label,
+                                 const uint64_t *words, unsigned int length);
+void trace_fault_end(struct rm *rm, const struct thread *thread, uint64_t result);
+bool request_handle(struct rm *rm, struct proto_request *request);
+enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
+                                  const uint64_t *words, unsigned int length);
+
 /* -- the handlers of requests, each beside what it is about ------------------------------------ */
 #define HANDLER(name) err_t on_##name(void *, struct proto_request *);
 #define HANDLER_IN(name)                                                                           \

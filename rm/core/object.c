@@ -38,6 +38,7 @@ err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t bad
 {
 	scratch_clear(rm);
 	err_t err = KERNEL(rm, mint, rm->scratch, from, rights, badge);
+	rm->scratch_badge = badge;
 	rm->scratch_full = err == E_OK;
 	return err;
 }
@@ -46,6 +47,7 @@ err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights)
 {
 	scratch_clear(rm);
 	err_t err = KERNEL(rm, copy, rm->scratch, from, rights);
+	rm->scratch_badge = 0;
 	rm->scratch_full = err == E_OK;
 	return err;
 }
@@ -171,7 +173,9 @@ err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t meth
 		record_put(bank, SLAB_RECORD, waiter);
 		return E_NOMEM;
 	}
-	*waiter = (struct waiter){ .bank = bank, .reply = rm->reply, .method = method };
+	*waiter = (struct waiter){
+		.bank = bank, .reply = rm->reply, .method = method, .number = rm->trace_number
+	};
 	list_push_back(list, &waiter->link);
 	rm->reply = next;
 	rm->parked++;
@@ -190,6 +194,8 @@ static void waiter_free(struct rm *rm, struct waiter *waiter)
 void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *request)
 {
 	assert(request->state == PROTO_ANSWERED);
+	trace_answer(rm, waiter, proto_reply_label(request), request->reply, request->reply_length,
+	             request->cap_out);
 	rm->ops->answer(rm->kernel, waiter->reply, proto_reply_label(request), request->reply,
 	                request->reply_length, request->cap_out);
 	waiter_free(rm, waiter);
@@ -198,6 +204,7 @@ void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *
 /* Of a method without results, or with an error. */
 void answer_err(struct rm *rm, struct waiter *waiter, err_t err)
 {
+	trace_answer(rm, waiter, err == E_OK ? 0 : (uint64_t)err, NULL, 0, 0);
 	rm->ops->answer(rm->kernel, waiter->reply, err == E_OK ? 0 : (uint64_t)err, NULL, 0, 0);
 	waiter_free(rm, waiter);
 }

@@ -26,7 +26,7 @@ static uint8_t kind_of(const struct object *object, uint64_t badge)
 	return object->kind > KIND_SYSTEM ? 0 : object->kind;
 }
 
-bool rm_request(struct rm *rm, struct proto_request *request)
+bool request_handle(struct rm *rm, struct proto_request *request)
 {
 	if (!rm->scratch_root)
 		scratch_clear(rm);
@@ -50,6 +50,12 @@ bool rm_request(struct rm *rm, struct proto_request *request)
 		                                          request->cap_badges[i])
 		                                : 0;
 	return proto_dispatch(&rm_interface, &handlers, rm, request);
+}
+
+bool rm_request(struct rm *rm, struct proto_request *request)
+{
+	return __builtin_expect(rm->traced, 0) ? trace_request(rm, request)
+	                                       : request_handle(rm, request);
 }
 
 void rm_tick(struct rm *rm, uint64_t now_ns)
@@ -150,6 +156,17 @@ err_t on_system_check(void *server, struct proto_request *request, struct rm_sys
 {
 	(void)request;
 	out->valid = rm_valid(server);
+	return E_OK;
+}
+
+err_t on_system_trace(void *server, struct proto_request *request,
+                      const struct rm_system_trace_in *in)
+{
+	struct rm *rm = server;
+	(void)request;
+	if (!rm->ops->trace)
+		return E_UNSUPPORTED;
+	rm->traced = in->on;
 	return E_OK;
 }
 

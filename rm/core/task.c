@@ -181,6 +181,7 @@ err_t thread_begin(struct rm *rm, struct thread *thread, uint64_t entry, uint64_
 void thread_fault_end(struct rm *rm, struct thread *thread)
 {
 	thread->in_fault = false;
+	trace_fault_end(rm, thread, RM_FAULT_RESULT_RESUME);
 	if (thread->state == THREAD_RUNNING)
 		rm->ops->thread_resume(rm->kernel, thread->tcb);
 }
@@ -214,6 +215,7 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	if (list_is_empty(&task->watchers))
 		rm->ops->log(rm->kernel, text);
 	thread->in_fault = false;
+	trace_fault_end(rm, thread, what);
 	task->fault_address = thread->fault.address;
 	task->fault_instruction = thread->fault.token;
 	uint32_t status = (uint32_t)fault;
@@ -222,8 +224,8 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	task_died(rm, task, RM_REASON_FAULT, status);
 }
 
-enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, const uint64_t *words,
-                              unsigned int length)
+enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
+                                  const uint64_t *words, unsigned int length)
 {
 	enum { ERROR_WRITE = 2 };
 	struct object *object = object_find(rm, badge);
@@ -254,6 +256,13 @@ enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, con
 	if (result != RM_FAULT_RESULT_WAIT)
 		thread_crash(rm, thread, label, result);
 	return RM_FAULT_WAIT;
+}
+
+enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, const uint64_t *words,
+                              unsigned int length)
+{
+	return __builtin_expect(rm->traced, 0) ? trace_fault(rm, badge, label, words, length)
+	                                       : fault_handle(rm, badge, label, words, length);
 }
 
 /* -- tasks ------------------------------------------------------------------------------------- */

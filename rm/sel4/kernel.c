@@ -292,6 +292,24 @@ static void op_log(void *kernel, const char *text)
 	console_print("%s\n", text);
 }
 
+static void op_trace(void *kernel, const char *line)
+{
+	const struct kernel *k = kernel;
+	word_t there = 0;
+	(void)sel4_x86_io_port_in8(k->exit_ports, TRACE_PORT, &there);
+	if (there != TRACE_PORT)
+		console_print("%s\n", line);
+	for (bool more = there == TRACE_PORT; more; more = *line++ != 0)
+		(void)sel4_x86_io_port_out8(k->exit_ports, TRACE_PORT,
+		                            *line ? (unsigned char)*line : '\n');
+}
+
+static uint64_t op_time_ns(void *kernel)
+{
+	(void)kernel;
+	return kernel_time_ns();
+}
+
 static void op_off(void *kernel, bool good)
 {
 	enum { EXIT_PORT = 0xf4, EXIT_SUCCESS = 0x10, EXIT_FAILURE = 0x11 };
@@ -331,5 +349,7 @@ const struct kernel_ops kernel_ops = {
 	.ports_issue = op_ports_issue,
 	.irq_issue = op_irq_issue,
 	.log = op_log,
+	.trace = op_trace,
+	.time_ns = op_time_ns,
 	.off = op_off,
 };

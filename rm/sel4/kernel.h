@@ -40,6 +40,15 @@ extern const struct kernel_ops kernel_ops;
 enum { SLOT_PAGE_FIRST = SLOT_PAGE };
 #define SLOT_OF_ROOT (1ull << 63)
 
+/*
+ * The trace goes to this port, to which no program has access, if something answers there (QEMU's
+ * isa-debugcon); else to the console.
+ */
+enum { TRACE_PORT = 0xe9 };
+
+/* Since the machine was switched on. (main.c) */
+uint64_t kernel_time_ns(void);
+
 /* What invocations take. */
 static inline cptr_t kernel_cptr(const struct kernel *k, slot_t slot)
 {

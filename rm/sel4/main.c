@@ -34,13 +34,18 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
 		(void)sel4_tcb_suspend(boot.kernel.tcb);
 }
 
-static uint64_t time_ns(void)
+static inline uint64_t time_ns(void)
 {
 	uint32_t low, high;
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	uint64_t ticks = (uint64_t)high << 32 | low;
 	uint64_t mhz = boot.tsc_hz / 1000000;
 	return ticks / mhz * 1000 + ticks % mhz * 1000 / mhz;
+}
+
+uint64_t kernel_time_ns(void)
+{
+	return time_ns();
 }
 
 /* -- the worker -------------------------------------------------------------------------------- */

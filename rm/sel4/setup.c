@@ -273,7 +273,7 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	k->flat_end = flat_first + flat;
 	k->console_ports = issue_ports(k, CONSOLE_PORT_FIRST, CONSOLE_PORT_LAST);
 	console_init(k->console_ports);
-	k->exit_ports = issue_ports(k, EXIT_PORT, EXIT_PORT);
+	k->exit_ports = issue_ports(k, TRACE_PORT, EXIT_PORT);
 	k->archive_frames =
 	        info->user_image_frames.start + (word_t)(archive_start - __executable_start) / PAGE;
 	uint64_t tables = rm_tables_bytes(&s->boot);

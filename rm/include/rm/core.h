@@ -164,6 +164,7 @@ struct waiter {
 	struct bank *bank; /* who pays for this */
 	slot_t reply;
 	uint8_t method;
+	uint32_t number; /* of the request, in a trace */
 };
 
 /* Something that a task is to be told; it stands in what it is about. */
@@ -335,6 +336,7 @@ struct thread {
 	uint8_t state;
 	bool in_fault;   /* it waits for the answer to a fault */
 	bool is_passive; /* its context is its task's notification's */
+	uint32_t fault_number;
 	struct rm_schedule schedule;
 };
 
@@ -462,6 +464,10 @@ struct rm {
 	struct task *init;
 	struct object *target; /* of the request that is being handled */
 	bool sealed;
+	bool traced;
+	uint32_t trace_number;    /* of the last request or fault that was traced */
+	uint64_t trace_ns;        /* spent on it */
+	uint64_t scratch_badge;   /* of the capability in the scratch slot; 0: it has none */
 	uint8_t irq_next;         /* vector */
 	uint64_t failures_kernel; /* kernel ops that failed */
 };
