@@ -59,6 +59,17 @@ err_t rt_memory_show(cptr_t vspace, cptr_t memory, uint64_t first, uint64_t page
                      uint64_t *at);
 void rt_memory_hide(uint64_t at, uint64_t pages);
 
+/*
+ * The trace of a server (trace.c): a request is noted as it comes, and shown when it is parked, or
+ * with its answer, which is noted before it is sent and shown when nobody waits for it any more.
+ */
+struct rt_request;
+struct rt_server;
+void rt_trace_request(struct rt_request *r);
+void rt_trace_answer(const struct rt_request *r);
+void rt_trace_show(const struct rt_server *s);
+bool rt_trace_is_wanted(void);
+
 /* Pages from rt_map(). */
 extern const struct lib_pages rt_pages;
 

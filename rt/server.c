@@ -74,7 +74,12 @@ static inline __attribute__((always_inline)) struct sel4_msg answer_of(const str
 /* Whoever waits on the request gets its answer. */
 static void send_answer(struct rt_request *r)
 {
+	bool is_traced = r->server->is_traced;
+	if (is_traced)
+		rt_trace_answer(r);
 	sel4_send(r->reply, answer_of(r));
+	if (is_traced)
+		rt_trace_show(r->server);
 	rt_slot_put(r->given);
 	r->given = 0;
 }
@@ -362,6 +367,8 @@ static void clean_up(struct rt_server *s)
 	if (s->has_come)
 		rt_slot_clear(s->receive);
 	s->has_come = false;
+	if (s->is_traced)
+		rt_trace_show(s);
 	while ((link = list_first(&s->ending)) != NULL)
 		client_end(s, container_of(link, struct rt_client, link));
 }
@@ -384,9 +391,11 @@ __attribute__((noinline)) static bool tidy_up(struct rt_server *s, struct rt_req
                                               bool answered)
 {
 	s->is_untidy = false;
-	if (!s->has_come && list_is_empty(&s->ending) && !r->given && !s->given)
+	if (!s->has_come && list_is_empty(&s->ending) && !r->given && !s->given && !s->is_traced)
 		return answered;
 	if (s->service->passive) {
+		if (s->is_traced)
+			rt_trace_answer(r);
 		clean_up_before(s, r);
 		s->given = r->given;
 		r->given = 0;
@@ -478,6 +487,10 @@ __attribute__((noinline)) static bool handle(struct rt_server *s, struct rt_badg
 	r->proto.unwrapped = (unsigned int)abi_msginfo_unwrapped(info);
 	if (r->proto.caps > 0)
 		note_caps(s, r);
+	if (s->is_traced) {
+		rt_trace_request(r);
+		s->is_untidy = true;
+	}
 	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
 	bool answered;
 	if (number < interface->methods_count && interface->methods[number].flags & PROTO_PARKS &&
@@ -635,7 +648,6 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 		                 .self = service->self ? service->self : s,
 		                 .ops = service->ops,
 		                 .methods = service->interface->methods,
-		                 .methods_count = service->interface->methods_count,
 		                 .parked_max = service->parked_max ? service->parked_max
 		                                                   : PARKED_DEFAULT };
 	s->arena.bytes = (arena + RT_PAGE - 1ul) & -(size_t)RT_PAGE;
@@ -647,6 +659,7 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	server = s;
 	rt_event_hooks.opened = on_opened;
 	rt_event_hooks.server_severed = on_severed;
+	rt_server_trace(s, rt_trace_is_wanted());
 	err_t err = server_init(s);
 	if (err != E_OK)
 		server_fini(s);

@@ -113,6 +113,7 @@ struct rt_request {
 	struct list link;        /* of a parked one, in its client's */
 	cptr_t reply;
 	cptr_t given;      /* the slot of cap_out, if it goes with the answer */
+	uint32_t number;   /* in a trace */
 	uint8_t phase;     /* enum rt_phase */
 	uint64_t state[4]; /* the handler's, while it is parked */
 };
@@ -123,7 +124,7 @@ struct rt_server {
 	void *self;      /* the first argument of handlers */
 	const void *ops; /* the service's; and of its interface: */
 	const struct proto_method *methods;
-	uint32_t methods_count;
+	uint32_t methods_count;   /* 0 in a trace: then no request is a plain one */
 	cptr_t given;             /* a passive one's, sent with the last answer: to be put back */
 	cptr_t endpoint, receive; /* receive: where a capability that comes is put; 0: none can */
 	struct rt_badges badges;
@@ -136,7 +137,9 @@ struct rt_server {
 	bool is_handling, has_come; /* has_come: a capability, which nobody took so far */
 	bool is_untidy;             /* there may be something to clean up after the handler */
 	bool answers;               /* rt_abort() has answered the current request */
-	uint64_t frame;             /* where it goes on */
+	bool is_traced;
+	uint32_t number; /* of the last request that was traced */
+	uint64_t frame;  /* where it goes on */
 	struct slab client_slab, request_slab;
 };
 
@@ -146,6 +149,16 @@ struct rt_server {
  * is left.
  */
 err_t rt_server_start(struct rt_server *server, const struct rt_service *service);
+
+/*
+ * Requests and answers go to the log from now on, or not any more; docs/trace.md explains the
+ * lines. A program with TRACE=1 in its environment begins with that.
+ */
+static inline void rt_server_trace(struct rt_server *server, bool on)
+{
+	server->is_traced = on;
+	server->methods_count = on ? 0 : server->service->interface->methods_count;
+}
 
 /* Serves, until the program ends. */
 _Noreturn void rt_server_run(struct rt_server *server);
