@@ -45,8 +45,8 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run test check text-check format iso bench bench-kernel \
-	bench-rm fuzz fuzz-proto mutants docs clean help
+.PHONY: all kernel images tests-images run trace test check text-check format iso bench \
+	bench-kernel bench-rm fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
 
@@ -59,6 +59,15 @@ tests-images: $(filter $(B)/tests/% $(B)/bench/%,$(images)) $(fake_guests)
 run: $(kernel_made) $(IMAGE) | need-run
 	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
+
+COMMANDS ?= echo hello; ping 3; kill echo; echo again
+trace: export COMMANDS := $(COMMANDS)
+trace: $(kernel_made) $(B)/trace.elf | need-run
+	$(Q)rm -f $(B)/trace.raw; printf '%s\n' "$$COMMANDS" | sed 's/; */\n/g' | \
+		tools/qemu --console --quiet --limit 120 --kernel $(RUN_KERNEL) \
+		--image $(B)/trace.elf --memory $(MEM) --log $(B)/trace-console.log -- -debugcon file:$(B)/trace.raw
+	$(Q)tools/trace $(B)/trace.raw >$(B)/trace.log
+	@echo '$(B)/trace.log: '$$(wc -l <$(B)/trace.log)' lines'
 
 # With KERNEL=path, only the suites that hold on any seL4 kernel are run, on that kernel.
 test: $(kernels) $(images) $(fake_guests) $(unit_tests) $(isos) | need-test
@@ -124,6 +133,8 @@ help:
 #:   IMAGE=path          another root task
 #:   MEM=megabytes       memory of the machine (512)
 #:   DEBUG=1             on our debug kernel
+#: make trace            boot, run commands, show all messages in build/trace.log (docs/trace.md)
+#:   COMMANDS="a; b"     these commands
 #: make test             run all tests; logs in build/test-logs/
 #:   SUITES="a b"        only these suites of tests/suites
 #:   KERNEL=path         the suites for any seL4 kernel, on that one

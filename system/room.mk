@@ -8,3 +8,9 @@ $(call program,system/init,proto rt lib)
 system_programs := init uart echo shell
 $(call system,dynamic,system/dynamic.manifest,$(system_programs))
 $(call system,static,system/static.manifest,$(system_programs))
+
+# make trace: the dynamic one, with everything traced.
+$(call system,trace,$(B)/system/trace.manifest,$(system_programs))
+$(B)/system/trace.manifest: system/dynamic.manifest system/room.mk
+	$(Q)mkdir -p $(@D); sed -e 's/^system .*/&\ntrace/' \
+		-e 's/^program .*/&\n\tenvironment TRACE=1/' $< >$@

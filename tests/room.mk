@@ -48,3 +48,6 @@ include tests/sim/sim.mk
 
 # rm on the running kernel.
 include tests/rm/rm.mk
+
+# The trace.
+include tests/trace/trace.mk

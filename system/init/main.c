@@ -381,6 +381,8 @@ int rt_main(const struct rt_start *start)
 	}
 	read_manifest();
 	find_files();
+	if (manifest.traced)
+		(void)rm_system_trace(RT_SYSTEM, &(struct rm_system_trace_in){ .on = true });
 	err = start_serving();
 	if (err == E_OK && manifest.sealed)
 		err = watch_names();
@@ -388,6 +390,8 @@ int rt_main(const struct rt_start *start)
 		rt_log("init: cannot serve: %s", err_text(err));
 		give_up();
 	}
+	if (manifest.traced)
+		rt_server_trace(&server, true);
 	start_all();
 	rt_server_run(&server);
 }

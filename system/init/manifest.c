@@ -135,6 +135,14 @@ static bool on_system(struct parser *p)
 	       fail(p, p->words[1], "is neither static nor dynamic");
 }
 
+static bool on_trace(struct parser *p)
+{
+	if (p->program)
+		return fail(p, p->words[0], "must stand before the first program");
+	p->manifest->traced = true;
+	return has_words(p, 0, 0);
+}
+
 static bool on_file(struct parser *p)
 {
 	p->program->file = p->words[1];
@@ -387,6 +395,7 @@ static const struct {
 	{ "restarts", on_restarts, true },
 	{ "ready", on_ready, true },
 	{ "once", on_once, true },
+	{ "trace", on_trace, false },
 	{ "vital", on_vital, true },
 };
 

@@ -68,6 +68,7 @@ struct manifest_program {
 
 struct manifest {
 	bool sealed; /* nothing is created any more once all is ready */
+	bool traced; /* what rm and init are asked is shown */
 	uint32_t count;
 	struct manifest_program programs[MANIFEST_PROGRAMS_MAX];
 };

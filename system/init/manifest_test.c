@@ -40,7 +40,9 @@ static void check_good(void)
 	                   "\tfile other\r"
 	                   "program";
 	CHECK(!parse(text, strlen(text)) && error.line == 4);
-	text = "system static # sealed\n\n"
+	text = "program one\ntrace";
+	CHECK(!parse(text, strlen(text)) && error.line == 2);
+	text = "system static # sealed\ntrace\n"
 	       "program one\n"
 	       "  file other.elf\n"
 	       "  arguments a -b #c d\n"
@@ -56,7 +58,7 @@ static void check_good(void)
 	bool good = parse(text, strlen(text));
 	if (!good)
 		fprintf(stderr, "line %u: %s %s\n", error.line, error.word, error.what);
-	CHECK(good && manifest.sealed && manifest.count == 2);
+	CHECK(good && manifest.sealed && manifest.traced && manifest.count == 2);
 	const struct manifest_program *p = &manifest.programs[0];
 	CHECK(strcmp(p->name, "one") == 0 && strcmp(p->file, "other.elf") == 0 && p->line == 3);
 	CHECK(p->args_count == 3 && strcmp(p->args[0], "one") == 0 &&
