@@ -91,7 +91,7 @@ static void test_pinned(cptr_t bank)
 	const struct rm_bank_status before = bank_status(bank);
 	uint64_t quota = before.pin_limit / PAGE;
 	CHECK_ERR(memory_make(bank, quota + 1, RM_DATASPACE_FLAGS_PINNED, &memory), E_LIMIT);
-	struct rm_bank_status after = bank_status(bank);
+	struct rm_bank_status after = bank_settled(bank, &before);
 	CHECK(bank_same(&before, &after));
 	CHECK_OK(memory_make(bank, PAGES, RM_DATASPACE_FLAGS_PINNED, &memory));
 	const struct rm_dataspace_status status = memory_status(memory);

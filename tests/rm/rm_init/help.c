@@ -40,6 +40,16 @@ bool bank_same(const struct rm_bank_status *a, const struct rm_bank_status *b)
 	       a->children == b->children && a->objects == b->objects;
 }
 
+struct rm_bank_status bank_settled(cptr_t bank, const struct rm_bank_status *before)
+{
+	struct rm_bank_status status = bank_status(bank);
+	for (unsigned int i = 0; i < 200 && status.objects != before->objects; i++) {
+		wait_ms(1);
+		status = bank_status(bank);
+	}
+	return status;
+}
+
 err_t bank_make(cptr_t parent, uint64_t pages, cptr_t *made)
 {
 	const struct rm_bank_create_in in = { .limit = pages * PAGE,

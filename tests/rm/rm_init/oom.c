@@ -372,7 +372,8 @@ static bool attempt(const struct operation *op, uint64_t pages)
 	CHECK(err == E_OK || is_want(err));
 	if (err != E_OK && !is_want(err))
 		rt_log("# %s with %lu pages: %s", op->name, pages, err_name(err));
-	struct rm_bank_status after = bank_status(w.poor);
+	struct rm_bank_status after =
+	        err == E_OK ? bank_status(w.poor) : bank_settled(w.poor, &before);
 	/* A page that was touched on the way stays. */
 	if (op->fn == op_fault || (op->fn == op_thread && op->prepare == with_task))
 		after.used = before.used;

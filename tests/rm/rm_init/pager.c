@@ -192,8 +192,8 @@ static void test_deadline(cptr_t bank)
 	CHECK(is_read(1, 2));
 	CHECK(is_done(&p, 1, RM_FAULT_RESULT_LOST) && is_done(&p, 2, RM_FAULT_RESULT_LOST));
 	uint64_t took = (rt_time_ns() - start) / 1000000;
-	CHECK(took >= DEADLINE_MS && took < 4 * DEADLINE_MS);
-	if (took < DEADLINE_MS || took >= 4 * DEADLINE_MS)
+	CHECK(took >= DEADLINE_MS && took < 10 * DEADLINE_MS);
+	if (took < DEADLINE_MS || took >= 10 * DEADLINE_MS)
 		rt_log("# deadline of %u ms after %lu ms", DEADLINE_MS, took);
 	fill(&p, 0, 6);
 	CHECK_OK(supply(&p, p.source, 1, 1, 0));
@@ -357,7 +357,7 @@ static void test_one_program(cptr_t bank)
 		if (page < PAGES)
 			CHECK_OK(supply(&p, p.source, page++, 1, 0));
 	}
-	CHECK(rt_time_ns() - start < 3 * DEADLINE_MS * 1000000ul && reads <= 3);
+	CHECK(rt_time_ns() - start < 10 * DEADLINE_MS * 1000000ul && reads <= 3);
 	actor_end(a);
 	close_paged(&p);
 }

@@ -486,7 +486,9 @@ static void test_never_accepts(cptr_t bank)
 			actor_do(p.server, take_event);
 		actor_join(p.client);
 		uint64_t took = (rt_time_ns() - start) / 1000000;
-		CHECK(took >= DEADLINE_MS && took < 4 * DEADLINE_MS);
+		CHECK(took >= DEADLINE_MS && took < 10 * DEADLINE_MS); /* of a host that is busy */
+		if (took < DEADLINE_MS || took >= 10 * DEADLINE_MS)
+			rt_log("# after %lu ms", took);
 		CHECK(p.client->box->word[1] == E_TIMEOUT);
 		const struct rm_task_died_event died = actor_died(p.server);
 		CHECK(died.reason == RM_REASON_DEADLINE);

@@ -29,6 +29,11 @@ void check_failed(const char *file, int line, const char *what, err_t err);
 
 struct rm_bank_status bank_status(cptr_t bank);
 bool bank_same(const struct rm_bank_status *a, const struct rm_bank_status *b);
+/*
+ * After an error: the bank as it is when what was half made is gone, which goes in steps, also after
+ * the answer. It should be as before.
+ */
+struct rm_bank_status bank_settled(cptr_t bank, const struct rm_bank_status *before);
 /* A slot; the test cannot go on without. */
 cptr_t slot_new(void);
 void slots_put(const cptr_t *slots, unsigned int count);
