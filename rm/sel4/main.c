@@ -173,8 +173,7 @@ static bool handle(struct sel4_msg *m)
 		rm.now_ns = time_ns();
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
-		enum rm_fault_answer answer =
-		        rm_fault(&rm, m->badge, label, words_of(m), length);
+		enum rm_fault_answer answer = rm_fault(&rm, m->badge, label, words_of(m), length);
 		if (answer == RM_FAULT_NONE)
 			return handle_request(m);
 		*m = (struct sel4_msg){ 0 };

@@ -2,8 +2,8 @@
 /* Banks: rm.idl's methods 1 to 4. */
 #include "test.h"
 
-static err_t create(cptr_t parent, uint64_t guarantee, uint64_t limit, uint64_t pins, bool privileged,
-                    cptr_t made)
+static err_t create(cptr_t parent, uint64_t guarantee, uint64_t limit, uint64_t pins,
+                    bool privileged, cptr_t made)
 {
 	const struct rm_bank_create_in in = { .guarantee = guarantee * PAGE,
 		                              .limit = limit * PAGE,
@@ -191,8 +191,11 @@ static void test_own(cptr_t bank)
 }
 
 const struct test bank_tests[] = {
-	{ "bank_create", test_create },     { "bank_create: privilege", test_privilege },
-	{ "bank_transfer", test_transfer }, { "bank_destroy", test_destroy },
-	{ "bank_destroy: deep", test_deep }, { "bank_destroy: one's own", test_own },
+	{ "bank_create", test_create },
+	{ "bank_create: privilege", test_privilege },
+	{ "bank_transfer", test_transfer },
+	{ "bank_destroy", test_destroy },
+	{ "bank_destroy: deep", test_deep },
+	{ "bank_destroy: one's own", test_own },
 	{ 0 },
 };

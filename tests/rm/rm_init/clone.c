@@ -28,7 +28,8 @@ static err_t clone(cptr_t space, cptr_t payer, cptr_t *made)
 	*made = slot_new();
 	err_t err = rm_vspace_clone(space, payer, rt_slot(*made));
 	if (err == E_OK)
-		CHECK_OK(rm_vspace_set_pager(*made, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
+		CHECK_OK(
+		        rm_vspace_set_pager(*made, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
 	else
 		rt_slot_put(*made);
 	return err;
@@ -113,9 +114,9 @@ static void test_elsewhere(cptr_t bank)
 }
 
 /*
- * Threads that write in the space while it is copied: each writes a count to its page, then the same
- * count to its second one. In a copy the second is never ahead, and at most one behind: it is as the
- * space was at one moment.
+ * Threads that write in the space while it is copied: each writes a count to its page, then the
+ * same count to its second one. In a copy the second is never ahead, and at most one behind: it is
+ * as the space was at one moment.
  */
 enum { WRITERS = 3, WRITE_PAGES = 10 };
 static volatile bool writers_stop;
@@ -159,14 +160,14 @@ static void test_writing(cptr_t bank)
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		cptr_t made;
 		wait_ms(1);
-		const struct rm_thread_schedule_in above = { .schedule = schedule_at(round % 3 ? 201 : 200) };
+		const struct rm_thread_schedule_in above = { .schedule = schedule_at(
+			                                             round % 3 ? 201 : 200) };
 		CHECK_OK(rm_thread_schedule(a->program.thread, &above));
 		CHECK_OK(clone(a->program.vspace, round % 2 ? bank : a->bank, &made));
 		for (uint64_t i = 0; i < WRITERS * WRITE_PAGES; i++) {
 			uint64_t page = i / WRITE_PAGES * 2 * WRITE_PAGES + i % WRITE_PAGES;
 			uint64_t first = peek(made, a->box->word[0] + page * PAGE);
-			uint64_t second =
-			        peek(made, a->box->word[0] + (page + WRITE_PAGES) * PAGE);
+			uint64_t second = peek(made, a->box->word[0] + (page + WRITE_PAGES) * PAGE);
 			first = first == NOT_THERE ? 0 : first;
 			second = second == NOT_THERE ? 0 : second;
 			written += first > 0;

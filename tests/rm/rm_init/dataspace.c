@@ -103,7 +103,8 @@ static void test_pinned(cptr_t bank)
 	CHECK(out.frames_count == 64);
 	for (unsigned int i = 0; i < 64; i++)
 		for (unsigned int j = 0; j <= i; j++)
-			CHECK(out.frames[i] % PAGE == 0 && (i == j || out.frames[i] != out.frames[j]));
+			CHECK(out.frames[i] % PAGE == 0 &&
+			      (i == j || out.frames[i] != out.frames[j]));
 	in.first = PAGES - 64;
 	CHECK_OK(rm_dataspace_physical(memory, &in, &out));
 	in.first++;
@@ -134,7 +135,7 @@ static void test_contiguous(cptr_t bank)
 	const struct {
 		uint64_t pages, below;
 		uint8_t align;
-	} cases[] = { { 1, 0, 12 },  { 7, 0, 12 },         { 16, 0, 16 },
+	} cases[] = { { 1, 0, 12 },  { 7, 0, 12 },          { 16, 0, 16 },
 		      { 64, 0, 18 }, { 32, 1ul << 24, 14 }, { 64, 1ul << 32, 12 } };
 	for (unsigned int c = 0; c < COUNT_OF(cases); c++) {
 		const struct rm_dataspace_create_in in = { .size = cases[c].pages,

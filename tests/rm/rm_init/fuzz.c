@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Random messages to rm, from hostile programs. Each hostile program has several threads, capabilities
- * to objects of its own of every kind, and some that are not rm's; they send what the tables of the
- * interface allow, mostly, or nearly: labels (also those of faults), lengths, words, capabilities at
- * random. It does to itself what it can, and so it stops or dies now and then: it is ended, all must
- * come back to the page, and another one begins. rm's own check runs in between.
+ * Random messages to rm, from hostile programs. Each hostile program has several threads,
+ * capabilities to objects of its own of every kind, and some that are not rm's; they send what the
+ * tables of the interface allow, mostly, or nearly: labels (also those of faults), lengths, words,
+ * capabilities at random. It does to itself what it can, and so it stops or dies now and then: it
+ * is ended, all must come back to the page, and another one begins. rm's own check runs in
+ * between.
  *
- * Calls that are parked for long are cut short: when a hostile program has made no call for a while,
- * it is ended, too.
+ * Calls that are parked for long are cut short: when a hostile program has made no call for a
+ * while, it is ended, too.
  */
 #include "test.h"
 #include <rt/sel4_object.h>
@@ -37,7 +38,7 @@ static volatile uint64_t *counts_of(struct box *box)
 	return (volatile uint64_t *)(box + 1);
 }
 
-/* -- the hostile program ------------------------------------------------------------------------------ */
+/* -- the hostile program ----------------------------------------------------------------------- */
 
 struct chaos {
 	uint64_t state;
@@ -125,9 +126,8 @@ static unsigned int compose(struct chaos *c, const struct proto_method *method, 
 		if (field->count_offset != PROTO_FIXED) {
 			unsigned int few = field->count < 4 ? field->count : 4;
 			count = field->count_min +
-			        (unsigned int)below(c, few > field->count_min
-			                                       ? few - field->count_min + 1
-			                                       : 1);
+			        (unsigned int)below(
+			                c, few > field->count_min ? few - field->count_min + 1 : 1);
 			put_value(body, field->count_offset, 2, count);
 		}
 		for (unsigned int j = 0; j < count; j++) {
@@ -164,7 +164,9 @@ static void remember(struct chaos *c, const struct sel4_msg *m, unsigned int len
 	}
 }
 
-/* Objects know their methods: a capability that was refused as the wrong one is tried as another. */
+/*
+ * Objects know their methods: a capability that was refused as the wrong one is tried as another.
+ */
 static uint8_t kind_of[POOL];
 
 static cptr_t target_for(struct chaos *c, uint8_t kind)
@@ -177,16 +179,15 @@ static cptr_t target_for(struct chaos *c, uint8_t kind)
 	return slot;
 }
 
-static const struct proto_method *method_any(struct chaos *c, unsigned int *number,
-                                             cptr_t *target)
+static const struct proto_method *method_any(struct chaos *c, unsigned int *number, cptr_t *target)
 {
 	for (;;) {
 		*number = (unsigned int)below(c, rm_interface.methods_count);
 		const struct proto_method *method = &rm_interface.methods[*number];
 		/* What ends much is rarer than what makes much. */
-		bool ends = *number == RM_METHOD_BANK_DESTROY || *number == RM_METHOD_TASK_DESTROY ||
-		            *number == RM_METHOD_TASK_EXIT || *number == RM_METHOD_TASK_STOP ||
-		            *number == RM_METHOD_VSPACE_DESTROY ||
+		bool ends = *number == RM_METHOD_BANK_DESTROY ||
+		            *number == RM_METHOD_TASK_DESTROY || *number == RM_METHOD_TASK_EXIT ||
+		            *number == RM_METHOD_TASK_STOP || *number == RM_METHOD_VSPACE_DESTROY ||
 		            *number == RM_METHOD_DATASPACE_DESTROY ||
 		            *number == RM_METHOD_LOG_WRITE;
 		if (!method->name || (ends && below(c, 4) != 0))
@@ -301,7 +302,7 @@ static void hostile(struct box *box)
 		(void)rt_worker_join(&worker[i]);
 }
 
-/* -- main, who watches -------------------------------------------------------------------------------- */
+/* -- main, who watches ------------------------------------------------------------------------- */
 
 /* Objects to begin with, in the pool's first places, of the program's own bank. */
 static void equip(struct actor *actor)

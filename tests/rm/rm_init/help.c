@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "test.h"
 
-/* -- memory -------------------------------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 cptr_t slot_new(void)
 {
@@ -114,8 +114,7 @@ err_t show(cptr_t memory, uint64_t pages, void *at_out)
 
 err_t hide(cptr_t vspace, uint64_t at, uint64_t pages)
 {
-	return rm_region_unmap(vspace,
-	                       &(struct rm_region_unmap_in){ .start = at, .size = pages });
+	return rm_region_unmap(vspace, &(struct rm_region_unmap_in){ .start = at, .size = pages });
 }
 
 err_t protect(cptr_t vspace, uint64_t at, uint64_t pages, uint8_t rights)
@@ -140,7 +139,7 @@ uint64_t peek(cptr_t vspace, uint64_t at)
 	return out.content_count ? out.content[0] : NOT_THERE;
 }
 
-/* -- tasks, names, sessions ------------------------------------------------------------------------ */
+/* -- tasks, names, sessions -------------------------------------------------------------------- */
 
 static uint16_t text(char *to, const char *from)
 {
@@ -192,8 +191,7 @@ err_t session_connect(cptr_t task, cptr_t payer, uint64_t pages, const char *nam
 	struct rm_session_connect_out out = { 0 };
 	in.name_count = text(in.name, name);
 	cptr_t slot = slot_new();
-	err_t err =
-	        got(rm_session_connect(task, payer, &in, rt_slot(slot), &out), slot, endpoint);
+	err_t err = got(rm_session_connect(task, payer, &in, rt_slot(slot), &out), slot, endpoint);
 	*session = out.session;
 	return err;
 }
@@ -222,7 +220,7 @@ struct rm_schedule schedule_at(uint8_t priority)
 		                     .priority_max = priority };
 }
 
-/* -- events -------------------------------------------------------------------------------------- */
+/* -- events ------------------------------------------------------------------------------------ */
 
 struct event event_next(cptr_t task)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Out of memory at every n-th page: each operation that allocates, with a bank that has 0, 1, 2, ...
- * pages left, until it succeeds. Before that it is an error, and the bank is as it was; and when the
- * bank is destroyed RT_BANK is what it was, to the page.
+ * Out of memory at every n-th page: each operation that allocates, with a bank that has 0, 1, 2,
+ * ... pages left, until it succeeds. Before that it is an error, and the bank is as it was; and
+ * when the bank is destroyed RT_BANK is what it was, to the page.
  */
 #include "test.h"
 #include <rt/sel4_object.h>
@@ -218,7 +218,8 @@ static err_t op_map(struct world *w)
 static err_t op_map_private(struct world *w)
 {
 	uint64_t at = 0;
-	return show_as(w->space, w->memory, 0, 10, RW, RM_REGION_FLAGS_PRIVATE, RM_INHERIT_COPY, &at);
+	return show_as(w->space, w->memory, 0, 10, RW, RM_REGION_FLAGS_PRIVATE, RM_INHERIT_COPY,
+	               &at);
 }
 
 static err_t op_unmap(struct world *w)
@@ -236,9 +237,7 @@ static err_t op_fault(struct world *w)
 	struct rm_vspace_fault_out out = { 0 };
 	const struct rm_vspace_fault_in in = { .at = BASE, .access = RM_ACCESS_WRITE };
 	err_t err = rm_vspace_fault(w->space, &in, &out);
-	return err != E_OK                               ? err
-	       : out.result == RM_FAULT_RESULT_NO_MEMORY ? E_NOMEM
-	                                                 : E_OK;
+	return err != E_OK ? err : out.result == RM_FAULT_RESULT_NO_MEMORY ? E_NOMEM : E_OK;
 }
 
 static err_t task_of(struct world *w, uint8_t bits)
@@ -285,10 +284,9 @@ static err_t op_grant(struct world *w)
 
 static err_t op_register(struct world *w)
 {
-	const struct rm_name_register_in in = { .deadline = 1000,
-		                                .version = 1,
-		                                .name = "oom",
-		                                .name_count = 3 };
+	const struct rm_name_register_in in = {
+		.deadline = 1000, .version = 1, .name = "oom", .name_count = 3
+	};
 	return made(w, rm_name_register(w->task, &in, rt_slot(w->made)));
 }
 
@@ -391,8 +389,9 @@ static bool attempt(const struct operation *op, uint64_t pages)
 		       all_before.used, all_after.used, all_before.limit, all_after.limit);
 		check_failed(__FILE__, __LINE__, "nothing is left", E_OK);
 	}
-	slots_put((cptr_t[]){ w.poor, w.rich, w.space, w.task, w.memory, w.thread, w.pager, w.made },
-	          8);
+	slots_put(
+	        (cptr_t[]){ w.poor, w.rich, w.space, w.task, w.memory, w.thread, w.pager, w.made },
+	        8);
 	return err == E_OK;
 }
 
@@ -410,7 +409,7 @@ static void test_all(cptr_t bank)
 	}
 }
 
-/* -- sessions: the payer is the client's, then the session's bank is the one without ------------------ */
+/* -- sessions: the payer is the client's, then the session's bank is the one without ----------- */
 
 static void session_world(struct world *w, cptr_t *endpoint, cptr_t *client)
 {
@@ -422,10 +421,9 @@ static void session_world(struct world *w, cptr_t *endpoint, cptr_t *client)
 
 static void connect_it(struct box *box)
 {
-	struct rm_session_connect_in in = { .limit = box->word[2] * PAGE,
-		                            .version = 1,
-		                            .name = "oom",
-		                            .name_count = 3 };
+	struct rm_session_connect_in in = {
+		.limit = box->word[2] * PAGE, .version = 1, .name = "oom", .name_count = 3
+	};
 	struct rm_session_connect_out out = { 0 };
 	box->word[1] = (uint64_t)rm_session_connect(GIFT_FIRST, GIFT_FIRST + 1, &in,
 	                                            rt_slot(GIFT_FIRST + 2), &out);

@@ -446,8 +446,9 @@ static void test_missing(cptr_t bank)
 		const struct rm_pager_writeback_begin_in begin = { .count = 1 };
 		const struct rm_pager_writeback_end_in end = { .count = 1 };
 		const struct rm_pager_resize_in size = { .size = 1 };
-		CHECK_ERR(rm_pager_query_dirty(p.pager, &(struct rm_pager_query_dirty_in){ 0 }, &out),
-		          E_UNSUPPORTED);
+		CHECK_ERR(
+		        rm_pager_query_dirty(p.pager, &(struct rm_pager_query_dirty_in){ 0 }, &out),
+		        E_UNSUPPORTED);
 		CHECK_ERR(rm_pager_writeback_begin(p.pager, &begin), E_UNSUPPORTED);
 		CHECK_ERR(rm_pager_writeback_end(p.pager, &end), E_UNSUPPORTED);
 		CHECK_ERR(rm_pager_resize(p.pager, &size), E_UNSUPPORTED);

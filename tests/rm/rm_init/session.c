@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sessions: rm.idl's methods 100 to 111. The server's and the client's requests come from actors. */
+/*
+ * Sessions: rm.idl's methods 100 to 111. The server's and the client's requests come from actors.
+ */
 #include "test.h"
 #include <rt/sel4_object.h>
 
-enum { SERVER, CLIENT, OTHER, ENDPOINT = GIFT_FIRST + 10, REPLY, REPLY2, MINTED, DEADLINE_MS = 400 };
+enum {
+	SERVER,
+	CLIENT,
+	OTHER,
+	ENDPOINT = GIFT_FIRST + 10,
+	REPLY,
+	REPLY2,
+	MINTED,
+	DEADLINE_MS = 400
+};
 #define SESSION(box) ((rm_session_t){ (box)->word[0] })
 
-/* -- what the server does: word[0] the session, word[1] the error ----------------------------------- */
+/* -- what the server does: word[0] the session, word[1] the error ------------------------------ */
 
 static void serve(struct box *box)
 {
-	struct rm_name_register_in in = { .deadline = (uint32_t)box->word[2],
-		                          .version = 1,
-		                          .name = "s",
-		                          .name_count = 1 };
+	struct rm_name_register_in in = {
+		.deadline = (uint32_t)box->word[2], .version = 1, .name = "s", .name_count = 1
+	};
 	CHECK_OK(rm_name_register(RT_TASK, &in, rt_slot(ENDPOINT)));
 	CHECK_OK(rm_reply_create(RT_TASK, rt_slot(REPLY)));
 	CHECK_OK(rm_reply_create(RT_TASK, rt_slot(REPLY2)));
@@ -82,14 +92,13 @@ static void answer(struct box *box)
 	sel4_send(REPLY, (struct sel4_msg){ abi_msginfo(0, 0, 0, 1), { box->word[5] + 1 }, 0 });
 }
 
-/* -- what the client does: word[0] the session, word[1] the error ------------------------------------ */
+/* -- what the client does: word[0] the session, word[1] the error ------------------------------ */
 
 static void connect(struct box *box)
 {
-	struct rm_session_connect_in in = { .limit = box->word[2] * PAGE,
-		                            .version = 1,
-		                            .name = "s",
-		                            .name_count = 1 };
+	struct rm_session_connect_in in = {
+		.limit = box->word[2] * PAGE, .version = 1, .name = "s", .name_count = 1
+	};
 	struct rm_session_connect_out out = { 0 };
 	box->word[1] = (uint64_t)rm_session_connect(RT_TASK, RT_BANK, &in, rt_slot(ENDPOINT), &out);
 	box->word[0] = out.session.raw;
@@ -98,9 +107,8 @@ static void connect(struct box *box)
 /* word[7] the label of what came back, word[5] the word. */
 static void call(struct box *box)
 {
-	const struct sel4_msg m =
-	        sel4_call(ENDPOINT, (struct sel4_msg){ abi_msginfo(100, 0, 0, 1), { box->word[5] },
-	                                               0 });
+	const struct sel4_msg m = sel4_call(
+	        ENDPOINT, (struct sel4_msg){ abi_msginfo(100, 0, 0, 1), { box->word[5] }, 0 });
 	box->word[7] = abi_msginfo_label(m.info);
 	box->word[5] = m.mr[0];
 }
@@ -118,7 +126,7 @@ static void drop(struct box *box)
 	rt_slot_clear(ENDPOINT);
 }
 
-/* -- a pair of them ----------------------------------------------------------------------------------- */
+/* -- a pair of them ---------------------------------------------------------------------------- */
 
 struct pair {
 	struct actor *server, *client;
@@ -228,8 +236,9 @@ static void test_connect_errors(cptr_t bank)
 	struct pair p;
 	pair_make(&p, bank);
 	const struct rm_bank_status before = bank_status(p.client->bank);
-	struct rm_session_connect_in in = { .limit = 8 * PAGE, .version = 2, .name = "s",
-		                            .name_count = 1 };
+	struct rm_session_connect_in in = {
+		.limit = 8 * PAGE, .version = 2, .name = "s", .name_count = 1
+	};
 	struct rm_session_connect_out out;
 	cptr_t slot = slot_new(), task = p.client->program.task, payer = p.client->bank;
 	CHECK_ERR(rm_session_connect(task, payer, &in, rt_slot(slot), &out), E_UNSUPPORTED);
@@ -346,7 +355,7 @@ static void test_roots(cptr_t bank)
 	struct pair p;
 	pair_make(&p, bank);
 	pair_open(&p);
-	cptr_t task = p.server->program.task, slot = slot_new(), mine = slot_new();
+	cptr_t task = p.server->program.task, slot = slot_new();
 	rm_session_t session = SESSION(p.client->box);
 	rm_root_t roots[40];
 	/* More than one answer of session_roots. */
@@ -382,6 +391,24 @@ static void test_roots(cptr_t bank)
 	CHECK_OK(rm_session_revoke_root(task, &revoke));
 	CHECK_ERR(rm_session_revoke_root(task, &revoke), E_NOENT);
 	CHECK_ERR(rm_session_revoke_root(p.client->program.task, &revoke), E_GONE);
+	/* The client has none of the server's rights. */
+	CHECK_ERR(rm_session_roots(p.client->program.task, &in, &out), E_GONE);
+	CHECK_ERR(session_accept(p.client->program.task, session), E_GONE);
+	CHECK_ERR(session_acknowledge(p.client->program.task, session), E_GONE);
+	rt_slot_put(slot);
+	pair_end(&p);
+}
+
+/* What the server makes for a session: notifications, and out of its bank. All goes with it. */
+static void test_session_things(cptr_t bank)
+{
+	struct pair p;
+	pair_make(&p, bank);
+	pair_open(&p);
+	cptr_t task = p.server->program.task, slot = slot_new(), mine = slot_new();
+	rm_session_t session = SESSION(p.client->box);
+	const struct rm_session_query_in query = { .session = session };
+	struct rm_session_query_out status = { 0 };
 	/* Notifications: the server's own, the client's with fewer rights. */
 	const struct rm_notification_create_in make = { .session = session, .badge = 6 };
 	struct rm_notification_create_out made;
@@ -402,11 +429,8 @@ static void test_roots(cptr_t bank)
 	CHECK_ERR(rm_session_mint_notification(task, &mint, rt_slot(no), &minted), E_NOENT);
 	mint.notification.raw = session.raw;
 	CHECK_ERR(rm_session_mint_notification(task, &mint, rt_slot(no), &minted), E_NOENT);
-	/* The client has none of the server's rights. */
-	CHECK_ERR(rm_notification_create(p.client->program.task, &make, rt_slot(no), &made), E_GONE);
-	CHECK_ERR(rm_session_roots(p.client->program.task, &in, &out), E_GONE);
-	CHECK_ERR(session_accept(p.client->program.task, session), E_GONE);
-	CHECK_ERR(session_acknowledge(p.client->program.task, session), E_GONE);
+	CHECK_ERR(rm_notification_create(p.client->program.task, &make, rt_slot(no), &made),
+	          E_GONE);
 	/* The session's bank; what the server bought with it goes with it. */
 	cptr_t account = slot_new(), memory;
 	const struct rm_session_bank_in of = { .session = session };
@@ -418,7 +442,6 @@ static void test_roots(cptr_t bank)
 	/* It ends: nothing of it works, and the notification's capabilities are gone. */
 	CHECK_OK(session_sever(task, session));
 	CHECK_ERR(rm_session_bank(task, &of, rt_slot(no)), E_GONE);
-	CHECK_ERR(rm_session_revoke_root(task, &revoke), E_GONE);
 	CHECK(memory_status(memory).size == 3); /* until it is acknowledged */
 	CHECK_OK(rm_session_query(task, &query, &status));
 	CHECK(status.status.state == RM_SESSION_STATE_SEVERED &&
@@ -466,12 +489,13 @@ const struct test session_tests[] = {
 	{ "session_refuse", test_refuse },
 	{ "session_sever: by the server", test_server_severs },
 	{ "session_sever: what was queued", test_queued },
-	{ "session: roots, notifications, bank", test_roots },
+	{ "session_mint_endpoint, session_roots", test_roots },
+	{ "session: notifications, bank", test_session_things },
 	{ "session: ids", test_ids },
 	{ 0 },
 };
 
-/* -- the ends: who dies, in what state ----------------------------------------------------------------- */
+/* -- the ends: who dies, in what state --------------------------------------------------------- */
 
 /* The server takes no event: it is a failed server when the deadline has passed. */
 static void test_never_accepts(cptr_t bank)

@@ -4,7 +4,9 @@
 
 enum { STRESSERS = 4, PLACES = 12, FIRST_SLOT = 60, STEPS = 250 };
 
-/* What is in a place: slots FIRST_SLOT + 8 * place on hold its bank, space, task, memory, thread. */
+/*
+ * What is in a place: slots FIRST_SLOT + 8 * place on hold its bank, space, task, memory, thread.
+ */
 enum { P_BANK, P_SPACE, P_TASK, P_MEMORY, P_THREAD, P_COPY, P_SLOTS = 8 };
 static bool is_full[PLACES];
 static uint64_t state;
@@ -163,8 +165,8 @@ static void test_stress(cptr_t bank)
 			CHECK(rm_is_valid());
 			actor_join(actor[i]);
 			const struct rm_bank_status after = bank_status(actor[i]->bank);
-			CHECK(after.limit == before[i].limit && after.objects == before[i].objects &&
-			      after.children == 0);
+			CHECK(after.limit == before[i].limit &&
+			      after.objects == before[i].objects && after.children == 0);
 			CHECK(round == 0 || after.used == before[i].used);
 			wants += actor[i]->box->word[2];
 		}

@@ -281,7 +281,6 @@ static void make_endpoint(struct box *box)
 	(void)box;
 }
 
-
 static void test_handler(cptr_t bank)
 {
 	struct actor *a = actor_new(0, bank);
@@ -312,7 +311,7 @@ const struct test task_tests[] = {
 	{ 0 },
 };
 
-/* -- faults: what whoever watches is told ------------------------------------------------------------ */
+/* -- faults: what whoever watches is told ------------------------------------------------------ */
 
 static void read_at(struct box *box)
 {
@@ -398,14 +397,16 @@ static void test_faults(cptr_t bank)
 		CHECK_OK(memory_make(a->bank, 4, 0, &memory));
 		CHECK_OK(show_as(a->program.vspace, memory, 0, 4, RM_RIGHT_READ,
 		                 RM_REGION_FLAGS_FIXED, RM_INHERIT_NONE, &at));
-		CHECK_OK(rm_dataspace_resize(memory, &(struct rm_dataspace_resize_in){ .size = 2 }));
+		CHECK_OK(
+		        rm_dataspace_resize(memory, &(struct rm_dataspace_resize_in){ .size = 2 }));
 		uint64_t where = faults[i].at == 1   ? at
 		                 : faults[i].at == 2 ? at + 2 * PAGE
 		                                     : faults[i].at;
 		a->box->word[2] = where;
 		actor_start(a, faults[i].fn);
 		const struct rm_task_died_event died = actor_died(a);
-		bool good = died.reason == RM_REASON_FAULT && (died.status & 0xff) == faults[i].fault;
+		bool good =
+		        died.reason == RM_REASON_FAULT && (died.status & 0xff) == faults[i].fault;
 		if (faults[i].fault == 0)
 			good = died.reason == RM_REASON_EXIT && died.status == 42;
 		if (faults[i].fault == FAULT_VM)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tests of rm_init share: checks, helpers for what is asked of rm all the time, and actors:
- * other programs, made of the same ELF file, that do what the test tells them.
+ * What the tests of rm_init share: checks, helpers for what is asked of rm all the time, and
+ * actors: other programs, made of the same ELF file, that do what the test tells them.
  */
 #pragma once
 #include <proto/rm_client.h>
@@ -12,7 +12,7 @@
 enum { PAGE = 4096, MIB = 1 << 20, MIB_PAGES = MIB / PAGE, RW = RM_RIGHT_READ | RM_RIGHT_WRITE };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* -- checks: in main they fail the test; in an actor they are told to main when it is joined ---- */
+/* -- checks: in main they fail the test; in an actor they are told to main when it is joined --- */
 
 void check_failed(const char *file, int line, const char *what, err_t err);
 /* A hundred failures of one check say no more than one. */
@@ -25,13 +25,13 @@ void check_failed(const char *file, int line, const char *what, err_t err);
 	} while (0)
 #define CHECK_OK(x) CHECK_ERR(x, E_OK)
 
-/* -- memory -------------------------------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 struct rm_bank_status bank_status(cptr_t bank);
 bool bank_same(const struct rm_bank_status *a, const struct rm_bank_status *b);
 /*
- * After an error: the bank as it is when what was half made is gone, which goes in steps, also after
- * the answer. It should be as before.
+ * After an error: the bank as it is when what was half made is gone, which goes in steps, also
+ * after the answer. It should be as before.
  */
 struct rm_bank_status bank_settled(cptr_t bank, const struct rm_bank_status *before);
 /* A slot; the test cannot go on without. */
@@ -57,7 +57,7 @@ enum rm_fault_result fault(cptr_t vspace, uint64_t at, enum rm_access access);
 uint64_t peek(cptr_t vspace, uint64_t at);
 #define NOT_THERE (1ull << 63)
 
-/* -- tasks, names, sessions ------------------------------------------------------------------------ */
+/* -- tasks, names, sessions -------------------------------------------------------------------- */
 
 err_t task_make(cptr_t bank, cptr_t space, const char *name, cptr_t *made);
 err_t task_put(cptr_t task, cptr_t cap, uint32_t slot);
@@ -71,7 +71,7 @@ err_t session_sever(cptr_t task, rm_session_t session);
 err_t session_acknowledge(cptr_t task, rm_session_t session);
 struct rm_schedule schedule_at(uint8_t priority);
 
-/* -- events -------------------------------------------------------------------------------------- */
+/* -- events ------------------------------------------------------------------------------------ */
 
 struct event {
 	unsigned int number; /* 0: none */
@@ -95,7 +95,7 @@ struct event event_wait(unsigned int number);
 /* None waits for the own task. */
 void event_none(void);
 
-/* -- actors ---------------------------------------------------------------------------------------- */
+/* -- actors ------------------------------------------------------------------------------------ */
 
 enum { ACTORS_MAX = 12, ACTOR_PRIORITY = 201, BOX_WORDS = 64, GIFT_FIRST = 200 };
 
@@ -135,7 +135,7 @@ _Noreturn void actor_main(void);
 /* Time goes by: others, and rm's worker, go on. */
 void wait_ms(unsigned int ms);
 
-/* -- the tests ------------------------------------------------------------------------------------- */
+/* -- the tests --------------------------------------------------------------------------------- */
 
 struct test {
 	const char *name;

@@ -193,7 +193,8 @@ static void test_fault(cptr_t bank)
 	const struct rm_vspace_fault_in in = { .at = BASE, .access = RM_ACCESS_READ };
 	CHECK_OK(rm_vspace_create(bank, rt_slot(alone)));
 	CHECK_ERR(rm_vspace_fault(alone, &in, &out), E_NOMEM); /* no handler */
-	CHECK_ERR(rm_vspace_fault(space, &(struct rm_vspace_fault_in){ .at = BASE }, &out), E_INVAL);
+	CHECK_ERR(rm_vspace_fault(space, &(struct rm_vspace_fault_in){ .at = BASE }, &out),
+	          E_INVAL);
 	/* A bank that has nothing left. */
 	CHECK_OK(bank_make(bank, 200, &poor));
 	poor_space = space_make(poor);

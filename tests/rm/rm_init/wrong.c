@@ -66,7 +66,8 @@ static void test_targets(cptr_t bank)
 			      said == E_PROTOCOL);
 		}
 		cptr_t target = things[method->target];
-		uint64_t said = say(target, label, method->caps_in, none, method->in.words_max + 1u);
+		uint64_t said =
+		        say(target, label, method->caps_in, none, method->in.words_max + 1u);
 		CHECK(said == E_PROTOCOL || said == E_UNSUPPORTED);
 		if (method->in.words_min > 0) {
 			said = say(target, label, method->caps_in, none, method->in.words_min - 1u);
