@@ -29,7 +29,7 @@ static struct box *box_at(unsigned int i)
 
 static cptr_t notification_make(void)
 {
-	struct rm_notification_create_out out;
+	struct rm_notification_create_out out = { 0 };
 	const struct rm_notification_create_in in = { .badge = 1 };
 	cptr_t slot = slot_new();
 	CHECK_OK(rm_notification_create(RT_TASK, &in, rt_slot(slot), &out));

@@ -141,7 +141,7 @@ static void test_destroy(cptr_t bank)
 	CHECK(bank_same(&before, &after));
 	const cptr_t gone[] = { outer, inner, memory, pinned, copy, space, task, pager, thread };
 	for (unsigned int i = 0; i < COUNT_OF(gone); i++) {
-		struct rm_bank_query_out out;
+		struct rm_bank_query_out out = { 0 };
 		CHECK_ERR(rm_bank_query(gone[i], &out), E_GONE);
 	}
 	/* What it was mapped in is still to be unmapped. */

@@ -74,7 +74,7 @@ static void check_clone(cptr_t bank, cptr_t payer)
 	CHECK(fault(made, NOTHING, RM_ACCESS_READ) == RM_FAULT_RESULT_NO_REGION);
 	CHECK(peek(made, PRIVATE) == 4000 && peek(made, PRIVATE + PAGE) == 4001);
 	/* Both regions of one dataspace are regions of one copy. */
-	struct rm_region_query_out out;
+	struct rm_region_query_out out = { 0 };
 	CHECK_OK(rm_region_query(made, &(struct rm_region_query_in){ .at = BASE }, &out));
 	CHECK(out.region.start == BASE && out.region.size == PAGES &&
 	      out.region.inherit == RM_INHERIT_COPY && out.region.rights == RW);

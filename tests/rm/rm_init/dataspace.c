@@ -87,7 +87,7 @@ static void test_pinned(cptr_t bank)
 {
 	enum { PAGES = 150 };
 	cptr_t memory;
-	struct rm_dataspace_physical_out out;
+	struct rm_dataspace_physical_out out = { 0 };
 	const struct rm_bank_status before = bank_status(bank);
 	uint64_t quota = before.pin_limit / PAGE;
 	CHECK_ERR(memory_make(bank, quota + 1, RM_DATASPACE_FLAGS_PINNED, &memory), E_LIMIT);
@@ -128,7 +128,7 @@ static void test_pinned(cptr_t bank)
 static void test_contiguous(cptr_t bank)
 {
 	const uint8_t flags = RM_DATASPACE_FLAGS_PINNED | RM_DATASPACE_FLAGS_CONTIGUOUS;
-	struct rm_dataspace_physical_out out;
+	struct rm_dataspace_physical_out out = { 0 };
 	cptr_t memory = slot_new(), other;
 	CHECK_ERR(memory_make(bank, 4, RM_DATASPACE_FLAGS_CONTIGUOUS, &other), E_INVAL);
 	CHECK_ERR(memory_make(bank, 4, 8, &other), E_INVAL);
@@ -378,7 +378,7 @@ static void test_destroy(cptr_t bank)
 	CHECK_OK(rm_dataspace_destroy(memory));
 	CHECK(fault(space, far, RM_ACCESS_READ) == RM_FAULT_RESULT_LOST);
 	CHECK_ERR(protect(space, far, PAGES, RM_RIGHT_READ), E_NOENT);
-	struct rm_region_query_out out;
+	struct rm_region_query_out out = { 0 };
 	CHECK_OK(rm_region_query(space, &(struct rm_region_query_in){ .at = 0 }, &out));
 	CHECK(out.region.start == far && out.region.size == PAGES);
 	CHECK_OK(hide(space, far, PAGES));

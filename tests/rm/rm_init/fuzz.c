@@ -354,7 +354,7 @@ static void begin(struct watched *w, unsigned int i, cptr_t bank, uint64_t seed,
 static void end(struct watched *w, unsigned int i)
 {
 	const struct rm_task_unwatch_in unwatch = { .cookie = i };
-	struct rm_bank_query_out out;
+	struct rm_bank_query_out out = { 0 };
 	w->actor->box->what = NULL;
 	(void)rm_task_unwatch(w->actor->program.task, RT_TASK, &unwatch);
 	err_t err = rm_bank_destroy(w->actor->bank);

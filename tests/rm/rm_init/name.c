@@ -91,7 +91,7 @@ static void test_many(cptr_t bank)
 {
 	cptr_t space = slot_new(), task, endpoint[24];
 	char name[RM_NAME_MAX + 1];
-	struct rm_name_query_out out;
+	struct rm_name_query_out out = { 0 };
 	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
 	CHECK_OK(task_make(bank, space, "many", &task));
 	for (unsigned int i = 0; i < 24; i++) {

@@ -298,7 +298,7 @@ static err_t op_name_watch(struct world *w)
 
 static err_t op_notification(struct world *w)
 {
-	struct rm_notification_create_out out;
+	struct rm_notification_create_out out = { 0 };
 	const struct rm_notification_create_in in = { .badge = 1 };
 	return made(w, rm_notification_create(w->task, &in, rt_slot(w->made), &out));
 }
@@ -433,9 +433,9 @@ static void connect_it(struct box *box)
 
 static err_t mint_all(struct world *w, unsigned int what)
 {
-	struct rm_session_mint_endpoint_out endpoint;
-	struct rm_notification_create_out notification;
-	struct rm_session_mint_notification_out minted;
+	struct rm_session_mint_endpoint_out endpoint = { 0 };
+	struct rm_notification_create_out notification = { 0 };
+	struct rm_session_mint_notification_out minted = { 0 };
 	const struct rm_session_mint_endpoint_in a = { .session = w->session };
 	const struct rm_notification_create_in b = { .session = w->session, .badge = 4 };
 	if (what == 0)

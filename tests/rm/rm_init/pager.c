@@ -438,7 +438,7 @@ static void test_destroy(cptr_t bank)
 static void test_missing(cptr_t bank)
 {
 	struct paged p;
-	struct rm_pager_query_dirty_out out;
+	struct rm_pager_query_dirty_out out = { 0 };
 	open_paged(&p, bank, RT_TASK, 60000);
 	const struct rm_pager_dirty_in dirty = { .count = 1 };
 	err_t err = rm_pager_dirty(p.pager, &dirty);

@@ -239,7 +239,7 @@ static void test_connect_errors(cptr_t bank)
 	struct rm_session_connect_in in = {
 		.limit = 8 * PAGE, .version = 2, .name = "s", .name_count = 1
 	};
-	struct rm_session_connect_out out;
+	struct rm_session_connect_out out = { 0 };
 	cptr_t slot = slot_new(), task = p.client->program.task, payer = p.client->bank;
 	CHECK_ERR(rm_session_connect(task, payer, &in, rt_slot(slot), &out), E_UNSUPPORTED);
 	in.version = 1;
@@ -326,7 +326,7 @@ static void test_queued(cptr_t bank)
 	/* The client passes its capability on, by its own task table: an accomplice. */
 	rm_session_t session = SESSION(p.client->box);
 	const struct rm_session_mint_endpoint_in mint = { .session = session };
-	struct rm_session_mint_endpoint_out minted;
+	struct rm_session_mint_endpoint_out minted = { 0 };
 	cptr_t second = slot_new();
 	CHECK_OK(rm_session_mint_endpoint(p.server->program.task, &mint, rt_slot(second), &minted));
 	CHECK_OK(task_put(other->program.task, second, GIFT_FIRST));
@@ -360,7 +360,7 @@ static void test_roots(cptr_t bank)
 	rm_root_t roots[40];
 	/* More than one answer of session_roots. */
 	for (unsigned int i = 0; i < 40; i++) {
-		struct rm_session_mint_endpoint_out out;
+		struct rm_session_mint_endpoint_out out = { 0 };
 		const struct rm_session_mint_endpoint_in in = { .session = session };
 		CHECK_OK(rm_session_mint_endpoint(task, &in, rt_slot(slot), &out));
 		roots[i] = out.root;
@@ -368,7 +368,7 @@ static void test_roots(cptr_t bank)
 		rt_slot_clear(slot);
 	}
 	struct rm_session_roots_in in = { .session = session };
-	struct rm_session_roots_out out;
+	struct rm_session_roots_out out = { 0 };
 	unsigned int count = 0;
 	do {
 		CHECK_OK(rm_session_roots(task, &in, &out));
@@ -411,13 +411,13 @@ static void test_session_things(cptr_t bank)
 	struct rm_session_query_out status = { 0 };
 	/* Notifications: the server's own, the client's with fewer rights. */
 	const struct rm_notification_create_in make = { .session = session, .badge = 6 };
-	struct rm_notification_create_out made;
+	struct rm_notification_create_out made = { 0 };
 	CHECK_OK(rm_notification_create(task, &make, rt_slot(mine), &made));
 	struct rm_session_mint_notification_in mint = { .session = session,
 		                                        .notification = made.notification,
 		                                        .badge = 9,
 		                                        .rights = RM_RIGHT_WRITE };
-	struct rm_session_mint_notification_out minted;
+	struct rm_session_mint_notification_out minted = { 0 };
 	CHECK_OK(rm_session_mint_notification(task, &mint, rt_slot(slot), &minted));
 	sel4_signal(slot);
 	CHECK(sel4_nb_wait(mine).badge == 9);
@@ -453,7 +453,7 @@ static void test_session_things(cptr_t bank)
 	CHECK_ERR(rm_session_query(task, &query, &status), E_GONE);
 	for (unsigned int i = 0; i < 50; i++)
 		wait_ms(1);
-	struct rm_dataspace_query_out gone;
+	struct rm_dataspace_query_out gone = { 0 };
 	CHECK_ERR(rm_dataspace_query(memory, &gone), E_GONE);
 	slots_put((cptr_t[]){ slot, mine, no, account, memory }, 5);
 	pair_end(&p);
@@ -476,7 +476,7 @@ static void test_ids(cptr_t bank)
 		actor_do(p.client, drop);
 		if (i > 0) {
 			const struct rm_session_query_in old = { .session = { ids[i - 1] } };
-			struct rm_session_query_out out;
+			struct rm_session_query_out out = { 0 };
 			CHECK_ERR(rm_session_query(p.server->program.task, &old, &out), E_GONE);
 		}
 	}

@@ -421,7 +421,7 @@ static void test_faults(cptr_t bank)
 			       faults[i].what, died.reason, died.status, died.at, died.instruction);
 		CHECK(task_status(a->program.task).state == RM_TASK_STATE_DEAD);
 		/* What is left can be looked at. */
-		struct rm_thread_read_registers_out regs;
+		struct rm_thread_read_registers_out regs = { 0 };
 		CHECK_OK(rm_thread_read_registers(a->program.thread, &regs));
 		rt_slot_put(memory);
 		actor_end(a);

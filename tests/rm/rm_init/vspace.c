@@ -181,7 +181,7 @@ static void test_grows(cptr_t bank)
 static void test_fault(cptr_t bank)
 {
 	cptr_t memory, space = space_make(bank), alone = slot_new(), poor, poor_memory, poor_space;
-	struct rm_vspace_fault_out out;
+	struct rm_vspace_fault_out out = { 0 };
 	CHECK_OK(memory_make(bank, 10, 0, &memory));
 	CHECK_OK(map_at(space, memory, 0, 10, BASE, FIXED));
 	CHECK(fault(space, BASE + 10 * PAGE, RM_ACCESS_READ) == RM_FAULT_RESULT_NO_REGION);
@@ -222,7 +222,7 @@ static void test_read(cptr_t bank)
 {
 	cptr_t memory, space = space_make(bank);
 	uint64_t at;
-	struct rm_vspace_read_out out;
+	struct rm_vspace_read_out out = { 0 };
 	CHECK_OK(memory_make(bank, 4, 0, &memory));
 	CHECK_OK(show(memory, 4, &at));
 	for (uint64_t i = 0; i < 2 * PAGE / 8; i++)
@@ -282,7 +282,7 @@ static void test_destroy(cptr_t bank)
 	CHECK_OK(rm_vspace_destroy(space));
 	const struct event event = event_wait(RM_EVENT_TASK_DIED);
 	CHECK(event.died.cookie == 5 && event.died.reason == RM_REASON_STOPPED);
-	struct rm_task_query_out out;
+	struct rm_task_query_out out = { 0 };
 	CHECK_ERR(rm_task_query(task, &out), E_GONE);
 	slots_put((cptr_t[]){ space, task }, 2);
 }
