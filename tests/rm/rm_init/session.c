@@ -79,6 +79,8 @@ static void receive(struct box *box)
 	const struct sel4_msg m = sel4_recv(ENDPOINT, REPLY);
 	box->word[4] = m.badge;
 	box->word[5] = m.mr[0];
+	box->word[8] = abi_msginfo_label(m.info);
+	box->word[9] = m.mr[1];
 }
 
 static void receive_now(struct box *box)
@@ -459,6 +461,45 @@ static void test_session_things(cptr_t bank)
 	pair_end(&p);
 }
 
+static void read_far(struct box *box)
+{
+	box->word[1] = *(volatile uint64_t *)box->word[0];
+}
+
+/* A session's capability as the handler of a thread: the server gets its faults, and answers them. */
+static void test_handler(cptr_t bank)
+{
+	struct pair p;
+	pair_make(&p, bank);
+	struct actor *other = actor_new(OTHER, bank);
+	pair_open(&p);
+	cptr_t slot = slot_new(), memory;
+	uint64_t at = 0x50000000;
+	const struct rm_session_mint_endpoint_in mint = { .session = SESSION(p.client->box) };
+	struct rm_session_mint_endpoint_out minted = { 0 };
+	CHECK_OK(rm_session_mint_endpoint(p.server->program.task, &mint, rt_slot(slot), &minted));
+	CHECK_OK(rm_thread_set_handler(other->program.thread, slot));
+	other->box->word[0] = at;
+	actor_start(other, read_far);
+	actor_do(p.server, receive);
+	CHECK(p.server->box->word[4] == minted.badge && p.server->box->word[8] == FAULT_VM);
+	CHECK(p.server->box->word[9] == at && actor_is_busy(other));
+	/* rm knows nothing of it: the space is asked, and the page mapped, by whoever handles it. */
+	CHECK_OK(memory_make(other->bank, 1, 0, &memory));
+	CHECK_OK(show_as(other->program.vspace, memory, 0, 1, RW, RM_REGION_FLAGS_FIXED,
+	                 RM_INHERIT_NONE, &at));
+	const struct rm_vspace_set_pager_in pager = { .cookie = 1 };
+	CHECK_OK(rm_vspace_set_pager(other->program.vspace, RT_TASK, &pager));
+	CHECK(fault(other->program.vspace, at, RM_ACCESS_READ) == RM_FAULT_RESULT_RESUME);
+	p.server->box->word[5] = 0;
+	actor_do(p.server, answer);
+	actor_join(other);
+	CHECK(other->box->word[1] == 0);
+	slots_put((cptr_t[]){ slot, memory }, 2);
+	actor_end(other);
+	pair_end(&p);
+}
+
 /* Many sessions, of which ids and badges are never the same again. */
 static void test_ids(cptr_t bank)
 {
@@ -491,6 +532,7 @@ const struct test session_tests[] = {
 	{ "session_sever: what was queued", test_queued },
 	{ "session_mint_endpoint, session_roots", test_roots },
 	{ "session: notifications, bank", test_session_things },
+	{ "session: its server as a fault handler", test_handler },
 	{ "session: ids", test_ids },
 	{ 0 },
 };
