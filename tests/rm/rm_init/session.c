@@ -466,7 +466,7 @@ static void read_far(struct box *box)
 	box->word[1] = *(volatile uint64_t *)box->word[0];
 }
 
-/* A session's capability as the handler of a thread: the server gets its faults, and answers them. */
+/* A session's capability as a thread's handler: the server gets its faults, and answers them. */
 static void test_handler(cptr_t bank)
 {
 	struct pair p;
@@ -484,7 +484,7 @@ static void test_handler(cptr_t bank)
 	actor_do(p.server, receive);
 	CHECK(p.server->box->word[4] == minted.badge && p.server->box->word[8] == FAULT_VM);
 	CHECK(p.server->box->word[9] == at && actor_is_busy(other));
-	/* rm knows nothing of it: the space is asked, and the page mapped, by whoever handles it. */
+	/* rm knows nothing of it: whoever handles it asks, and has the page mapped. */
 	CHECK_OK(memory_make(other->bank, 1, 0, &memory));
 	CHECK_OK(show_as(other->program.vspace, memory, 0, 1, RW, RM_REGION_FLAGS_FIXED,
 	                 RM_INHERIT_NONE, &at));
