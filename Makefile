@@ -65,7 +65,8 @@ trace: export COMMANDS := $(COMMANDS)
 trace: $(kernel_made) $(B)/trace.elf | need-run
 	$(Q)rm -f $(B)/trace.raw; printf '%s\n' "$$COMMANDS" | sed 's/; */\n/g' | \
 		tools/qemu --console --quiet --limit 120 --kernel $(RUN_KERNEL) \
-		--image $(B)/trace.elf --memory $(MEM) --log $(B)/trace-console.log -- -debugcon file:$(B)/trace.raw
+		--image $(B)/trace.elf --memory $(MEM) \
+		--log $(B)/trace-console.log -- -debugcon file:$(B)/trace.raw
 	$(Q)tools/trace $(B)/trace.raw >$(B)/trace.log
 	@echo '$(B)/trace.log: '$$(wc -l <$(B)/trace.log)' lines'
 

@@ -2,7 +2,7 @@
 # bench: what things cost, in instructions; the same work on Freehold and on Linux.
 # bench/kernel is a root-task image that links the framework of the test programs.
 bench_USES := abi lib proto rt
-bench_INCLUDES := tests/qemu/lib/include
+bench_INCLUDES := tests/qemu/lib/include bench/rm
 $(if $(wildcard bench/kernel/*.c),$(call image,bench/kernel,tests/qemu/lib rt lib))
 
 # bench/rm: a system of which init measures, and starts the programs that measure the rest.

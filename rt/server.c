@@ -457,7 +457,9 @@ static inline const struct proto_method *plain_method(const struct rt_server *s,
 	return method;
 }
 
-/* What comes and is no request. True: s->current is answered, for those who call and do not send. */
+/*
+ * What comes and is no request. True: s->current is answered, for those who call and do not send.
+ */
 __attribute__((noinline)) static bool take_other(struct rt_server *s, struct rt_badge *target,
                                                  word_t badge, word_t info)
 {
@@ -533,7 +535,9 @@ static inline __attribute__((always_inline)) void receive_open(const struct rt_s
 
 _Noreturn static void loop(struct rt_server *s)
 {
-	/* Volatile, or the compiler brings them together for a store of two, by way of the stack. */
+	/*
+	 * Volatile, or the compiler brings them together for a store of two, by way of the stack.
+	 */
 	volatile uint64_t *words = sel4_ipc_buffer()->msg;
 	struct sel4_msg m;
 	bool was_left = s->answers;

@@ -2,9 +2,9 @@
 /*
  * What all objects have in common: capabilities to them, how they die, and callers who wait.
  *
- * A capability that goes into a reply stands in the scratch slot until the next request; a session's
- * until the next that needs the slot, or until it is revoked. Its copies outlive it, and the object:
- * then they name an id that is never used again.
+ * A capability that goes into a reply stands in the scratch slot until the next request; a
+ * session's until the next that needs the slot, or until it is revoked. Its copies outlive it,
+ * and the object: then they name an id that is never used again.
  *
  * An object that dies is taken out of its bank's list and put on rm->jobs; steps in turn, one job
  * after the other, take it apart. object_count of its bank counts it until it is gone.

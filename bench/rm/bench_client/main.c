@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests as programs make them: its CSpace is one CNode, as that of most. */
-#include "../bench.h"
+#include "bench.h"
 #include <proto/echo_client.h>
 #include <proto/rm_client.h>
 #include <rt/session.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the parts of this program share. */
 #pragma once
-#include "../bench.h"
+#include "bench.h"
 
 cptr_t new_dataspace(uint64_t pages);
 void drop(cptr_t dataspace);

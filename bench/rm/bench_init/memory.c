@@ -33,8 +33,8 @@ static void measure_one(void)
 }
 
 /*
- * In order. A touch in which the pool was refilled, three chunks of frames at a time, stands out; behind
- * it come touches without.
+ * In order. A touch in which the pool was refilled, three chunks of frames at a time, stands out;
+ * behind it come touches without.
  */
 static void measure_around(void)
 {

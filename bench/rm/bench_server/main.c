@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A server that does nothing, under the name of its argument: `active` or `passive`. */
-#include "../bench.h"
+#include "bench.h"
 #include <proto/echo.h>
 #include <rt/server.h>
 

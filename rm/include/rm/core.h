@@ -457,7 +457,7 @@ struct rm {
 	slot_t scratch, receive;
 	bool scratch_full, receive_full;
 	const struct root *scratch_root; /* the scratch slot has a copy of its capability */
-	slot_t reply; /* in use for the request that is being handled */
+	slot_t reply;                    /* in use for the request that is being handled */
 	slot_t reply_kept[REPLIES_KEPT_MAX];
 	uint32_t replies_kept;
 	uint32_t parked;
