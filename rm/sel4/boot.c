@@ -5,10 +5,7 @@
  */
 #include "boot.h"
 
-enum {
-	EXTRA_OFFSET = 4096,
-	RSDP_REVISION = 15, /* offset; ACPI specification, section 5.2.5.3 */
-};
+enum { EXTRA_OFFSET = 4096 };
 
 word_t boot_untypeds(const struct abi_boot_info *info)
 {
@@ -36,40 +33,21 @@ static void copy(void *to, const uint8_t *from, size_t n)
 		*p++ = *from++;
 }
 
-static void read_record(struct boot_summary *summary, word_t id, const uint8_t *data, size_t size)
+uint32_t boot_tsc_mhz(const struct abi_boot_info *info)
 {
-	if (id == BOOT_RECORD_X86_TSC_FREQ && size >= sizeof(summary->tsc_mhz))
-		copy(&summary->tsc_mhz, data, sizeof(summary->tsc_mhz));
-	if (id == BOOT_RECORD_X86_ACPI_RSDP && size > RSDP_REVISION)
-		summary->acpi_revision = data[RSDP_REVISION];
-}
-
-static void read_records(struct boot_summary *summary, const uint8_t *at, size_t left)
-{
+	const uint8_t *at = (const uint8_t *)info + EXTRA_OFFSET;
+	size_t left = info->extra_len;
 	struct abi_boot_record record;
+	uint32_t mhz = 0;
 	while (left >= sizeof(record)) {
 		copy(&record, at, sizeof(record));
 		if (record.len < sizeof(record) || record.len > left)
-			return;
-		read_record(summary, record.id, at + sizeof(record), record.len - sizeof(record));
+			break;
+		if (record.id == BOOT_RECORD_X86_TSC_FREQ &&
+		    record.len >= sizeof(record) + sizeof(mhz))
+			copy(&mhz, at + sizeof(record), sizeof(mhz));
 		at += record.len;
 		left -= record.len;
 	}
-}
-
-void boot_summarize(const struct abi_boot_info *info, struct boot_summary *summary)
-{
-	*summary = (struct boot_summary){ .acpi_revision = -1 };
-	for (word_t i = 0; i < boot_untypeds(info); i++) {
-		const struct abi_untyped_desc *u = &info->untyped_list[i];
-		if (u->is_device) {
-			summary->device_untypeds++;
-		} else {
-			summary->ram_untypeds++;
-			summary->ram_bytes += (word_t)1 << u->size_bits;
-		}
-	}
-	summary->slots = (word_t)1 << info->init_cnode_size_bits;
-	summary->slots_free = info->empty.end - info->empty.start;
-	read_records(summary, (const uint8_t *)info + EXTRA_OFFSET, info->extra_len);
+	return mhz;
 }

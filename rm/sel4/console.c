@@ -2,12 +2,8 @@
 /*
  * See console.h. A 16550 UART: PC16550D data sheet, section 8.
  *
- * The interrupt is edge-triggered, and the kernel masks it until it is acknowledged. So: wait,
- * acknowledge, then read until nothing is left. A byte that comes before the last read is read; one
- * that comes after it raises the line anew, and is not lost. An interrupt without a byte does no
- * harm.
- *
- * If a port cannot be accessed, output is lost in silence: there is nowhere to say it.
+ * If a port cannot be accessed, or the UART takes nothing for long, output is lost in silence:
+ * there is nowhere to say it, and rm waits for nobody.
  */
 #include "console.h"
 #include <lib/format.h>
@@ -22,17 +18,16 @@ enum {
 	UART_MODEM_CONTROL = CONSOLE_PORT_FIRST + 4,
 	UART_LINE_STATUS = CONSOLE_PORT_FIRST + 5,
 
-	INTERRUPT_ON_DATA = 0x01,
-	FIFO_ON = 0x01, /* interrupt at the first byte */
+	FIFO_ON = 0x01,
 	FIFO_BYTES = 16,
 	LINE_8N1 = 0x03,
-	MODEM_DTR_RTS_OUT2 = 0x0b, /* OUT2 lets the interrupt through */
-	STATUS_DATA = 0x01,
+	MODEM_DTR_RTS_OUT2 = 0x0b, /* OUT2 lets a driver's interrupt through */
 	STATUS_TRANSMIT_EMPTY = 0x20,
+	TRIES = 1000000,
 };
 
 static struct {
-	cptr_t ports, irq, notification;
+	cptr_t ports;
 	unsigned int transmit_room; /* bytes that the FIFO surely takes */
 } console;
 
@@ -58,19 +53,12 @@ void console_init(cptr_t ports)
 	write_register(UART_MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
 }
 
-void console_init_input(cptr_t irq, cptr_t notification)
-{
-	console.irq = irq;
-	console.notification = notification;
-	write_register(UART_INTERRUPT_ENABLE, INTERRUPT_ON_DATA);
-	(void)sel4_irq_handler_ack(irq);
-}
-
 static void put_byte(char c)
 {
 	if (console.transmit_room == 0) {
-		while (!(read_status() & STATUS_TRANSMIT_EMPTY))
-			continue;
+		unsigned int tries = 0;
+		while (!(read_status() & STATUS_TRANSMIT_EMPTY) && tries < TRIES)
+			tries++;
 		console.transmit_room = FIFO_BYTES;
 	}
 	console.transmit_room--;
@@ -93,15 +81,4 @@ void console_print(const char *format, ...)
 	va_start(args, format);
 	format_va(put_character, NULL, format, args);
 	va_end(args);
-}
-
-uint8_t console_read(void)
-{
-	word_t byte = 0;
-	while (!(read_status() & STATUS_DATA)) {
-		(void)sel4_wait(console.notification);
-		(void)sel4_irq_handler_ack(console.irq);
-	}
-	(void)sel4_x86_io_port_in8(console.ports, UART_DATA, &byte);
-	return (uint8_t)byte;
 }

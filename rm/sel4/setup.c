@@ -254,10 +254,8 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 {
 	enum { EXIT_PORT = 0xf4, ROOT_SLOTS_KEPT = 1024 };
 	struct kernel *k = &s->kernel;
-	struct boot_summary summary;
 	uint64_t window;
-	boot_summarize(info, &summary);
-	s->tsc_hz = summary.tsc_mhz * 1000000ull;
+	s->tsc_hz = boot_tsc_mhz(info) * 1000000ull;
 	word_t flat = (info->empty.end - info->empty.start) / 2 & ~(word_t)(SLOT_PAGE - 1);
 	word_t flat_first = info->empty.start + ROOT_SLOTS_KEPT;
 	s->boot.slot_pages_first = SLOT_PAGE_FIRST;
