@@ -47,7 +47,7 @@
  * are no bells: rt_session_ring_bell() is not for passive servers.
  *
  * Costs: a request allocates nothing; the client is found in three steps; a null request takes
- * fewer than 100 instructions in here.
+ * about 120 instructions in here (`make bench-rm` has the whole call).
  */
 #pragma once
 #include <lib/list.h>
