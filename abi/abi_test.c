@@ -4,16 +4,7 @@
  * words keep their fields apart. Layouts are static asserts in abi.h itself.
  */
 #include <abi/abi.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(x)                                                                                   \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
+#include <unit_test.h>
 
 struct entry {
 	const char *name;

@@ -61,6 +61,9 @@ static always_inline struct slot *cspace_recall(struct cap root, word_t cptr)
 	return NULL;
 }
 
+/* The slow part of cspace_find. */
+struct slot *cspace_walk(struct cap root, word_t cptr);
+
 /* The slot that 64 bits lead to, or fewer where there is no CNode to go on; null: none. */
 static always_inline struct slot *cspace_find(struct cap root, word_t cptr)
 {

@@ -51,8 +51,6 @@ void inv_result(struct invocation *inv, unsigned i, word_t value);
 
 /* ---- cspace.c: chapter 3, look-up ---- */
 /* Resolves `cptr` from `root`, `bits` deep. *bits_left: not 0 when a non-CNode stopped it early. */
-/* The slow part of cspace_find (cspace.h). */
-struct slot *cspace_walk(struct cap root, word_t cptr);
 enum outcome cspace_resolve(struct cap root, word_t cptr, unsigned bits, struct slot **slot,
                             unsigned *bits_left);
 /* As system calls look up, 64 bits, stopping early without an error: cspace_lookup in cspace.h. */

@@ -8,8 +8,8 @@
  * together, and tcb_buffer_gone tells when the slot is emptied (its copy of the capability is
  * marked for that).
  */
-#include "cspace.h"
 #include "arch.h"
+#include "cspace.h"
 
 void tcb_init(struct tcb *thread)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What lib's tests on the host share: a check that says where and in which run, random numbers from
- * a seed, and a provider of pages that counts and can run dry. Included by one file a program.
+ * What tests on the host share: a check that says where and in which run, random numbers from a
+ * seed, and a provider of pages that counts and can run dry. Included by one file a program.
  */
 #pragma once
 #include <lib/assert.h>

@@ -4,17 +4,9 @@
 #include <proto/rm.h>
 #include <proto/test.h>
 #include <proto/trace.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unit_test.h>
 
 enum { LINE = 1 << 16 };
-
-_Noreturn void assert_failed(const char *file, int line, const char *what)
-{
-	fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
-	abort();
-}
 
 static char line[LINE];
 
@@ -153,16 +145,6 @@ static void check_events(void)
 
 /* ---- garbage -------------------------------------------------------------------------------- */
 
-static uint64_t state = 88172645463325252;
-
-static uint64_t next_random(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
 static size_t trace(const struct proto_interface *interface, unsigned int what, uint64_t label,
                     const uint64_t *words, unsigned int length, char *out, size_t size)
 {
@@ -177,20 +159,20 @@ static size_t trace(const struct proto_interface *interface, unsigned int what, 
 /* What is written is the whole line's beginning, ends with 0, and nothing else is touched. */
 static void check_garbage(const struct proto_interface *interface)
 {
-	unsigned int what = next_random() % 3;
-	unsigned int length = next_random() % (next_random() % 2 ? 8 : PROTO_WORDS_MAX + 2);
-	uint64_t label = next_random();
+	unsigned int what = test_random() % 3;
+	unsigned int length = test_random() % (test_random() % 2 ? 8 : PROTO_WORDS_MAX + 2);
+	uint64_t label = test_random();
 	uint64_t *words = malloc(length * sizeof(*words) + !length);
 	assert(words);
 	for (unsigned int i = 0; i < length; i++)
-		words[i] = next_random() >> next_random() % 64;
+		words[i] = test_random() >> test_random() % 64;
 	if (what == 2 && length > 0 && label % 4)
 		words[0] = proto_event_header(label >> 8 & 15, length - 1);
 	size_t whole = trace(interface, what, label, words, length, line, sizeof(line));
 	assert(whole < sizeof(line) && strlen(line) == whole);
 	for (size_t i = 0; i < whole; i++)
 		assert(line[i] >= ' ' && line[i] <= '~');
-	size_t size = next_random() % (whole + 3);
+	size_t size = test_random() % (whole + 3);
 	char *out = malloc(size + !size);
 	assert(out);
 	assert(trace(interface, what, label, words, length, out, size) == whole);

@@ -81,12 +81,3 @@ struct rt_event_hooks {
 	void (*name_up)(uint64_t cookie);
 };
 extern struct rt_event_hooks rt_event_hooks;
-
-/* How many characters; 0, which rm refuses, if there are more than most. */
-static inline uint16_t rt_name(char *to, const char *from, unsigned int most)
-{
-	unsigned int length = 0;
-	for (; from[length] && length < most; length++)
-		to[length] = from[length];
-	return from[length] ? 0 : (uint16_t)length;
-}

@@ -11,7 +11,9 @@
 #include <lib/range.h>
 #include <proto/rm_client.h>
 #include <rt/load.h>
+#include <rt/name.h>
 #include <rt/slot.h>
+#include <rt/tsc.h>
 
 enum {
 	SEGMENTS_MAX = 16,
@@ -126,13 +128,6 @@ static err_t read_image(struct loader *l)
 
 /* -- the start block --------------------------------------------------------------------------- */
 
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
 #define ROTATE(x, bits) ((x) << (bits) | (x) >> (64 - (bits)))
 
 /*
@@ -142,7 +137,7 @@ static uint64_t ticks(void)
 static uint64_t random_word(void)
 {
 	static uint64_t number;
-	uint64_t key[2], words[3] = { __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED), ticks(),
+	uint64_t key[2], words[3] = { __atomic_add_fetch(&number, 1, __ATOMIC_RELAXED), rt_tsc(),
 		                      16ull << 56 };
 	__builtin_memcpy(key, rt_start()->random, sizeof(key));
 	uint64_t v0 = key[0] ^ 0x736f6d6570736575, v1 = key[1] ^ 0x646f72616e646f6d;

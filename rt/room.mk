@@ -3,8 +3,6 @@
 # of a root task and of all others, libc, servers and clients, loading programs.
 rt_USES := abi lib proto
 rt_EXPORTS := abi
-# For its tests only: unit_test.h.
-rt_INCLUDES := lib
 $(call library,rt)
 $(call unit_test,rt/start_block_test.c,rt/start_block.c)
 $(call unit_test,rt/slots_test.c,rt/slots.c)

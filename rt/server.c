@@ -17,6 +17,7 @@
 #include <lib/container.h>
 #include <proto/rm_client.h>
 #include <rt/event.h>
+#include <rt/name.h>
 #include <rt/server.h>
 #include <rt/session.h>
 #include <rt/slot.h>

@@ -10,6 +10,7 @@
 #include <lib/container.h>
 #include <proto/rm_client.h>
 #include <rt/event.h>
+#include <rt/name.h>
 #include <rt/session.h>
 #include <rt/slot.h>
 

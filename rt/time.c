@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Time, from the time stamp counter: see rt/libc.h. */
 #include "internal.h"
+#include <rt/tsc.h>
 
 /* Nanoseconds of a tick, times 2^32. */
 static uint64_t scale;
@@ -13,10 +14,7 @@ void rt_time_start(const struct rt_start *start)
 
 uint64_t rt_time_ns(void)
 {
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	uint64_t ticks = (uint64_t)high << 32 | low;
-	return (uint64_t)((unsigned __int128)ticks * scale >> 32);
+	return (uint64_t)((unsigned __int128)rt_tsc() * scale >> 32);
 }
 
 void rt_yield(void)

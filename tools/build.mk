@@ -297,9 +297,12 @@ $(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %.c,$(B)/unit/%.o,$(1) $(2))
 	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$(filter %.o,$$^)
 endef
 unit_test = $(eval $(call unit_test_rules,$(1),$(2)))
+# A test, but not what it tests, may use lib's unit_test.h, whatever its room names.
+unit_includes = $(if $(filter %_test.c,$(1)),-Ilib -Ilib/include)
 $(B)/unit/%.o: %.c $(made_of)
 	$(compile)
-	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
+	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(call unit_includes,$<) $(depflags) \
+		-c -o $@ $<
 
 # -- bootable CD images ----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@
 #include <rt/program.h>
 #include <rt/sel4.h>
 #include <rt/slot.h>
+#include <rt/tsc.h>
 #include <stdint.h>
 
 enum row {
@@ -18,13 +19,6 @@ enum row {
 };
 
 enum { RUNS = 200, PAGE = 4096 };
-
-static inline uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
 
 /* Ends the program; and the machine, if it is init. */
 _Noreturn void fail(const char *what, err_t err);

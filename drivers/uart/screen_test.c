@@ -4,17 +4,7 @@
  * another, none is lost, and no more bytes come out than is promised.
  */
 #include "screen.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CHECK(x)                                                                                   \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
+#include <unit_test.h>
 
 enum { CLIENTS = 3, OUT_MAX = 1 << 20 };
 
@@ -97,12 +87,11 @@ static void check_writing(void)
 /* Words of the client's own letter, so that a mixed line shows. */
 static void check_random(void)
 {
-	uint64_t random = 1;
 	size_t written[CLIENTS] = { 0 }, seen[CLIENTS] = { 0 };
 	start();
+	test_start(1);
 	for (int i = 0; i < 20000; i++) {
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		uint32_t r = (uint32_t)(random >> 33);
+		uint32_t r = (uint32_t)(test_random() >> 33);
 		int client = (int)(r % CLIENTS);
 		size_t before = out_length;
 		bool ends = r >> 8 & 1;

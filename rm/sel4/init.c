@@ -2,6 +2,7 @@
 /* See init.h. */
 #include "init.h"
 #include "console.h"
+#include <rt/tsc.h>
 
 extern const char archive_start[], archive_end[];
 extern const char __ehdr_start[];
@@ -20,8 +21,7 @@ static uint64_t random_word(void)
 		if (good)
 			return word;
 	}
-	__asm__ volatile("rdtsc" : "=a"(eax), "=d"(edx));
-	return ((uint64_t)edx << 32 | eax) * 0x9e3779b97f4a7c15u;
+	return rt_tsc() * 0x9e3779b97f4a7c15u;
 }
 
 void init_start(struct rm *rm, struct setup *s)

@@ -13,6 +13,7 @@
 #include "setup.h"
 #include <lib/assert.h>
 #include <rt/root.h>
+#include <rt/tsc.h>
 
 enum worker_order { WORKER_WAIT, WORKER_AGAIN, WORKER_LATER };
 
@@ -36,10 +37,7 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
 
 static inline uint64_t time_ns(void)
 {
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	uint64_t ticks = (uint64_t)high << 32 | low;
-	uint64_t mhz = boot.tsc_hz / 1000000;
+	uint64_t ticks = rt_tsc(), mhz = boot.tsc_hz / 1000000;
 	return ticks / mhz * 1000 + ticks % mhz * 1000 / mhz;
 }
 

@@ -5,6 +5,7 @@
 #include <lib/elf.h>
 #include <proto/init.h>
 #include <proto/rm.h>
+#include <rt/archive.h>
 #include <rt/load.h>
 #include <rt/program.h>
 #include <rt/sel4.h>
@@ -14,8 +15,7 @@ enum { RESTARTS_MAX = 32 };
 /* A program of the manifest, as it is at the moment. */
 struct program {
 	const struct manifest_program *what; /* No ownership. */
-	const void *file;                    /* in the archive, where it is mapped */
-	uint64_t file_bytes;
+	struct rt_archive_file file;
 	cptr_t devices[MANIFEST_DEVICES_MAX]; /* its capabilities of the machine: made once, kept */
 	/* Of the one that runs: */
 	cptr_t bank;
@@ -37,17 +37,6 @@ struct program {
 extern struct manifest manifest;
 extern struct program programs[MANIFEST_PROGRAMS_MAX];
 extern bool system_is_sealed;
-
-/* -- archive.c --------------------------------------------------------------------------------- */
-
-/* The boot archive can be read from then on. */
-err_t archive_open(void);
-
-/* A file of it. NOENT: there is none. */
-err_t archive_find(const char *name, const void **data, uint64_t *bytes);
-
-/* Where in the archive data from archive_find() is. */
-uint64_t archive_offset(const void *data);
 
 /* -- programs.c -------------------------------------------------------------------------------- */
 

@@ -13,7 +13,9 @@
 #include "text.h"
 #include <proto/rm_client.h>
 #include <rt/event.h>
+#include <rt/name.h>
 #include <rt/server.h>
+#include <rt/tsc.h>
 
 /* Cookies: of tasks, generation and number; of names, this and a number. */
 #define COOKIE_NAME (UINT64_C(1) << 62)
@@ -23,13 +25,6 @@ struct program programs[MANIFEST_PROGRAMS_MAX];
 
 static uint64_t began_ticks;
 static struct rt_server server;
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 _Noreturn static void give_up(void)
 {
@@ -42,9 +37,9 @@ _Noreturn static void give_up(void)
 
 static bool is_up(const char *name)
 {
-	struct rm_name_query_in in = { .name_count = (uint16_t)text_length(name) };
+	struct rm_name_query_in in;
 	struct rm_name_query_out out;
-	__builtin_memcpy(in.name, name, in.name_count);
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	return rm_name_query(RT_TASK, &in, &out) == E_OK && out.state == RM_NAME_STATE_UP;
 }
 
@@ -182,9 +177,8 @@ static err_t on_program_query(void *self, struct proto_request *request,
 		                              .last = program->last };
 	for (uint32_t i = 0; i < program->what->names_count; i++)
 		out->program.serves |= program->what->names[i].serve;
-	_Static_assert(INIT_NAME_MAX >= MANIFEST_NAME_MAX);
-	out->name_count = (uint16_t)text_length(program->what->name);
-	__builtin_memcpy(out->name, program->what->name, out->name_count);
+	_Static_assert(MANIFEST_NAME_MAX <= INIT_NAME_MAX);
+	out->name_count = rt_name(out->name, program->what->name, INIT_NAME_MAX);
 	return E_OK;
 }
 
@@ -276,18 +270,17 @@ static void read_manifest(void)
 {
 	static char text[MANIFEST_BYTES_MAX + 1];
 	struct manifest_error error;
-	const void *data;
-	uint64_t bytes;
-	if (archive_find("manifest", &data, &bytes) != E_OK) {
+	struct rt_archive_file file;
+	if (rt_archive_find("manifest", &file) != E_OK) {
 		rt_log("init: there is no file `manifest` in the boot archive");
 		give_up();
 	}
-	if (bytes > MANIFEST_BYTES_MAX) {
+	if (file.bytes > MANIFEST_BYTES_MAX) {
 		rt_log("init: manifest: more than %d bytes", MANIFEST_BYTES_MAX);
 		give_up();
 	}
-	__builtin_memcpy(text, data, bytes);
-	if (!manifest_parse(&manifest, text, bytes, &error)) {
+	__builtin_memcpy(text, file.data, file.bytes);
+	if (!manifest_parse(&manifest, text, file.bytes, &error)) {
 		rt_log("init: manifest, line %u: \"%s\" %s", error.line, error.word, error.what);
 		give_up();
 	}
@@ -299,8 +292,7 @@ static void find_files(void)
 		programs[i].what = &manifest.programs[i];
 		programs[i].last = INIT_PROGRAM_END_NEVER;
 		programs[i].state = INIT_PROGRAM_STATE_GIVEN_UP;
-		if (archive_find(programs[i].what->file, &programs[i].file,
-		                 &programs[i].file_bytes) == E_OK)
+		if (rt_archive_find(programs[i].what->file, &programs[i].file) == E_OK)
 			continue;
 		rt_log("init: manifest, line %u: %s: there is no file \"%s\" in the boot archive",
 		       programs[i].what->line, programs[i].what->name, programs[i].what->file);
@@ -308,21 +300,12 @@ static void find_files(void)
 	}
 }
 
-static err_t grant_self(const char *name, uint8_t rights)
-{
-	struct rm_name_grant_in in = { .rights = rights,
-		                       .name_count = (uint16_t)text_length(name) };
-	__builtin_memcpy(in.name, name, in.name_count);
-	return rm_name_grant(RT_SYSTEM, RT_TASK, &in);
-}
-
 /* Of a static system, init is told when a server is there. */
 static err_t watch_name(const char *name)
 {
-	struct rm_name_watch_in in = { .cookie = COOKIE_NAME,
-		                       .name_count = (uint16_t)text_length(name) };
-	__builtin_memcpy(in.name, name, in.name_count);
-	err_t err = grant_self(name, RM_NAME_RIGHT_CONNECT);
+	struct rm_name_watch_in in = { .cookie = COOKIE_NAME };
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
+	err_t err = rt_name_grant(RT_TASK, name, RM_NAME_RIGHT_CONNECT);
 	return err == E_OK ? rm_name_watch(RT_TASK, &in) : err;
 }
 
@@ -361,7 +344,7 @@ static err_t start_serving(void)
 		                                   .parked_max = 2 };
 	static const struct rm_event_ops events = { .name_up = on_name_up,
 		                                    .task_died = on_task_died };
-	err_t err = grant_self("init", RM_NAME_RIGHT_SERVE);
+	err_t err = rt_name_grant(RT_TASK, "init", RM_NAME_RIGHT_SERVE);
 	if (err == E_OK)
 		err = rt_server_start(&server, &service);
 	rt_event_set(&events, NULL);
@@ -373,8 +356,8 @@ static err_t start_serving(void)
 int rt_main(const struct rt_start *start)
 {
 	(void)start;
-	began_ticks = ticks();
-	err_t err = archive_open();
+	began_ticks = rt_tsc();
+	err_t err = rt_archive_open();
 	if (err != E_OK) {
 		rt_log("init: the boot archive cannot be read: %s", err_text(err));
 		give_up();

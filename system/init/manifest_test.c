@@ -5,17 +5,7 @@
  */
 #include "manifest.h"
 #include "text.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CHECK(x)                                                                                   \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
+#include <unit_test.h>
 
 static struct manifest manifest;
 static struct manifest_error error;
@@ -159,13 +149,12 @@ static void check_noise(void)
 		"of",      "1M",      "0x10",   "8K",        "10ms",      "always",      "a",
 		"b",       "A=1",     "\n",     "\n",        "\n",        "init",        "\n"
 	};
-	uint64_t random = 1;
+	test_start(1);
 	for (int run = 0; run < 30000; run++) {
 		char text[2000];
 		size_t bytes = 0;
 		for (int i = 0; i < 100 && bytes < 1900; i++) {
-			random = random * 6364136223846793005u + 1442695040888963407u;
-			uint32_t r = (uint32_t)(random >> 32);
+			uint32_t r = (uint32_t)(test_random() >> 32);
 			if (r % 64 == 0)
 				text[bytes++] = (char)(r >> 8);
 			const char *word = words[r / 64 % (sizeof(words) / sizeof(words[0]))];

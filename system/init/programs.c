@@ -13,6 +13,7 @@
 #include "text.h"
 #include <proto/rm_client.h>
 #include <rt/libc.h>
+#include <rt/name.h>
 #include <rt/slot.h>
 
 enum { BACKOFF_DOUBLINGS_MAX = 10, NS_A_MS = 1000000 };
@@ -82,9 +83,9 @@ static err_t load(struct program *program)
 	const struct rt_spawn how = { .name = what->name,
 		                      .bank = program->bank,
 		                      .image = RT_ARCHIVE,
-		                      .offset = archive_offset(program->file),
-		                      .bytes = program->file_bytes,
-		                      .mapped = program->file,
+		                      .offset = program->file.offset,
+		                      .bytes = program->file.bytes,
+		                      .mapped = program->file.data,
 		                      .argc = what->args_count,
 		                      .argv = what->args,
 		                      .envc = what->env_count,
@@ -104,12 +105,9 @@ static err_t grant_names(const struct program *program)
 	err_t err = E_OK;
 	for (uint32_t i = 0; i < program->what->names_count && err == E_OK; i++) {
 		const struct manifest_name *name = &program->what->names[i];
-		struct rm_name_grant_in in = { .rights = name->serve ? RM_NAME_RIGHT_SERVE
-			                                             : RM_NAME_RIGHT_CONNECT };
-		in.name_count = (uint16_t)text_length(name->name);
 		_Static_assert(MANIFEST_NAME_MAX <= RM_NAME_MAX);
-		__builtin_memcpy(in.name, name->name, in.name_count);
-		err = rm_name_grant(RT_SYSTEM, program->made.task, &in);
+		err = rt_name_grant(program->made.task, name->name,
+		                    name->serve ? RM_NAME_RIGHT_SERVE : RM_NAME_RIGHT_CONNECT);
 	}
 	return err;
 }

@@ -75,7 +75,7 @@ static void print_frame(const struct elf *elf, uint64_t address, uint64_t back)
 static void print_trace(const struct program *program, const struct rm_registers *registers)
 {
 	struct elf elf;
-	bool has_symbols = elf_open(&elf, program->file, program->file_bytes) == E_OK;
+	bool has_symbols = elf_open(&elf, program->file.data, program->file.bytes) == E_OK;
 	uint64_t frame = registers->rbp;
 	print_frame(has_symbols ? &elf : NULL, registers->rip, 0);
 	for (unsigned int i = 0; i < FRAMES_MAX && frame % 8 == 0 && frame < RM_USER_TOP; i++) {

@@ -2,7 +2,6 @@
 /* Strings that end with 0, as init and the manifest need them. Pure. */
 #pragma once
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 static inline bool text_equal(const char *a, const char *b)
@@ -12,14 +11,6 @@ static inline bool text_equal(const char *a, const char *b)
 		b++;
 	}
 	return *a == *b;
-}
-
-static inline size_t text_length(const char *text)
-{
-	size_t length = 0;
-	while (text[length])
-		length++;
-	return length;
 }
 
 /* The number, decimal or 0x..., that text begins with; returns what follows. NULL: there is none,

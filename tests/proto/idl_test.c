@@ -5,10 +5,7 @@
  */
 #include <proto/fuzz.h>
 #include <rt/sel4.h>
-#include <lib/assert.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <unit_test.h>
 
 /* The stubs' way to the kernel leads to this file. */
 static struct abi_ipc_buffer *fake_buffer(void);
@@ -21,20 +18,6 @@ static struct sel4_msg fake_call(cptr_t dest, struct sel4_msg m);
 #include <proto/log_client.h>
 
 extern const struct proto_fuzz test_fuzz, rm_fuzz, log_fuzz;
-
-#define CHECK(x)                                                                                   \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x);            \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
-
-_Noreturn void assert_failed(const char *file, int line, const char *what)
-{
-	fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
-	abort();
-}
 
 /* ---- the server ----------------------------------------------------------------------------- */
 

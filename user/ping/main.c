@@ -3,17 +3,11 @@
 #include <proto/echo_client.h>
 #include <rt/program.h>
 #include <rt/session.h>
+#include <rt/tsc.h>
 
 enum { ROUNDS_DEFAULT = 1000, ROUNDS_WARM = 16 };
 
 static struct rt_session echo;
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 static err_t say(const char *text)
 {
@@ -53,10 +47,10 @@ int rt_main(const struct rt_start *start)
 		err = say("hello");
 	for (uint32_t i = 0; i < ROUNDS_WARM && err == E_OK; i++)
 		err = echo_null(echo.endpoint);
-	uint64_t before = ticks();
+	uint64_t before = rt_tsc();
 	for (uint32_t i = 0; i < rounds && err == E_OK; i++)
 		err = echo_null(echo.endpoint);
-	uint64_t after = ticks();
+	uint64_t after = rt_tsc();
 	rt_session_close(&echo);
 	if (err != E_OK) {
 		rt_log("ping: %s", err_text(err));

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The line editor: what typing comes to, and that no bytes whatsoever break it. */
 #include "line.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define CHECK(x)                                                                                   \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #x);      \
-			exit(1);                                                                   \
-		}                                                                                  \
-	} while (0)
+#include <unit_test.h>
 
 /* The lines that input comes to, each in brackets; ! before one too long, . for the end. */
 static const char *type(const char *input)
@@ -73,10 +63,9 @@ static void check_noise(void)
 	static const char likely[] = "ab \r\n\b\x04\x15\x1b\x7f[O~";
 	struct line line = { 0 };
 	size_t rubout = 0;
-	uint64_t random = 1;
+	test_start(1);
 	for (int i = 0; i < 1000000; i++) {
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		uint32_t r = (uint32_t)(random >> 32);
+		uint32_t r = (uint32_t)(test_random() >> 32);
 		uint8_t byte = r & 0x300 ? (uint8_t)likely[r % (sizeof(likely) - 1)] : (uint8_t)r;
 		size_t before = line.length;
 		enum line_event event = line_take(&line, byte, &rubout);

@@ -12,8 +12,10 @@
 #include <proto/init_client.h>
 #include <proto/rm_client.h>
 #include <rt/libc.h>
+#include <rt/name.h>
 #include <rt/program.h>
 #include <rt/slot.h>
+#include <rt/tsc.h>
 
 enum { PINGS = 1000, PINGS_MAX = 10000000, KIB = 1024 };
 
@@ -26,13 +28,6 @@ static const struct rt_connect to_init = { .name = "init",
 static const struct rt_connect to_echo = { .name = "echo",
 	                                   .version = ECHO_VERSION,
 	                                   .limit = 16 * 4096 };
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 static void print_error(const char *what, err_t err)
 {
@@ -139,11 +134,8 @@ static void on_memory(const char *rest)
 	static void on_##verb(const char *rest)                                                    \
 	{                                                                                          \
 		struct init_program_##verb##_in in = { 0 };                                        \
-		while (rest[in.name_count] && in.name_count < INIT_NAME_MAX) {                     \
-			in.name[in.name_count] = rest[in.name_count];                              \
-			in.name_count++;                                                           \
-		}                                                                                  \
-		if (in.name_count == 0 || rest[in.name_count]) {                                   \
+		in.name_count = rt_name(in.name, rest, INIT_NAME_MAX);                             \
+		if (in.name_count == 0) {                                                          \
 			console_print(#verb ": which program? `programs` lists them\n");           \
 			return;                                                                    \
 		}                                                                                  \
@@ -205,17 +197,17 @@ static void on_ping(const char *rest)
 	if (!has_echo())
 		return;
 	do {
-		begin = ticks();
+		begin = rt_tsc();
 		for (uint32_t i = 0; i < count && err == E_OK; i++) {
-			uint64_t before = ticks();
+			uint64_t before = rt_tsc();
 			err = echo_null(echo.endpoint);
-			uint64_t took = ticks() - before;
+			uint64_t took = rt_tsc() - before;
 			least = took < least ? took : least;
 		}
 	} while (echo_again(err) && (err = E_OK) == E_OK);
 	if (err == E_OK)
 		console_print("%u round trips: %lu ticks each, %lu at best\n", count,
-		              (ticks() - begin) / count, least);
+		              (rt_tsc() - begin) / count, least);
 	else if (!rt_session_is_lost(err))
 		print_error("ping", err);
 }
@@ -246,7 +238,7 @@ static void on_time(const char *rest)
 {
 	(void)rest;
 	console_print("the TSC stood at %lu when init began, and stands at %lu; %lu a second\n",
-	              status.began_ticks, ticks(), status.ticks_a_second);
+	              status.began_ticks, rt_tsc(), status.ticks_a_second);
 }
 
 static void on_quit(const char *rest)
@@ -394,10 +386,8 @@ static err_t connect_all(const char **what)
 	if (status.to_be_sealed)
 		(void)has_echo();
 	console_drain(); /* the console knows by now how to let one wait */
-	while (name && name[ready.name_count] && ready.name_count < INIT_NAME_MAX) {
-		ready.name[ready.name_count] = name[ready.name_count];
-		ready.name_count++;
-	}
+	if (name)
+		ready.name_count = rt_name(ready.name, name, INIT_NAME_MAX);
 	return init_ready(init.endpoint, &ready);
 }
 

@@ -12,9 +12,9 @@ static void measure_request(void)
 	uint64_t times[RUNS];
 	struct rm_bank_query_out out;
 	for (unsigned int i = 0; i < RUNS; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		must(rm_bank_query(RT_BANK, &out));
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 	}
 	report(ROW_REQUEST, median(times, RUNS));
 }
@@ -33,9 +33,9 @@ static void measure_null(const char *name, enum row row)
 	static struct rt_session session;
 	open(&session, name);
 	for (unsigned int i = 0; i < RUNS; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		must(echo_null(session.endpoint));
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 	}
 	rt_session_close(&session);
 	report(row, median(times, RUNS));
@@ -48,12 +48,12 @@ static void measure_null(const char *name, enum row row)
 static void measure_session(void)
 {
 	static struct rt_session session;
-	uint64_t t = ticks();
+	uint64_t t = rt_tsc();
 	for (unsigned int i = 0; i < SESSIONS; i++) {
 		open(&session, "active");
 		rt_session_close(&session);
 	}
-	report(ROW_CONNECT_CLOSE, (ticks() - t) / SESSIONS);
+	report(ROW_CONNECT_CLOSE, (rt_tsc() - t) / SESSIONS);
 }
 
 int rt_main(const struct rt_start *start)

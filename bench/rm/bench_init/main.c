@@ -46,10 +46,10 @@ static void measure_map(void)
 	uint64_t times[RUNS];
 	cptr_t ds = new_dataspace(1);
 	for (unsigned int i = 0; i < RUNS; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		uint64_t at = map(ds, 0, 1);
 		unmap(at, 1);
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 	}
 	drop(ds);
 	report(ROW_MAP_UNMAP, median(times, RUNS));
@@ -57,7 +57,7 @@ static void measure_map(void)
 
 int rt_main(const struct rt_start *start)
 {
-	uint64_t begun = ticks();
+	uint64_t begun = rt_tsc();
 	(void)start;
 	report(ROW_BOOT, begun);
 	measure_map();

@@ -23,9 +23,9 @@ static void measure_one(void)
 		touch(leaf * 128 + 127);
 	settle();
 	for (unsigned int i = 0; i < POOL; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		touch(100 - 2 * i);
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 	}
 	report(ROW_TOUCH_ONE, median(times, POOL));
 	unmap(AREA, 512);
@@ -49,16 +49,16 @@ static void measure_around(void)
 	for (unsigned int k = 0; k < SPIKES; k++) {
 		uint64_t spike = 0;
 		for (; spike < SPIKE && i < MANY - CHUNK; i++) {
-			uint64_t t = ticks();
+			uint64_t t = rt_tsc();
 			touch(i);
-			spike = ticks() - t;
+			spike = rt_tsc() - t;
 		}
 		while (i % CHUNK != BLOCK)
 			touch(i++);
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		for (unsigned int n = 0; n < POOL; n++)
 			touch(i++);
-		pages[k] = (ticks() - t) / POOL;
+		pages[k] = (rt_tsc() - t) / POOL;
 		spikes[k] = spike < SPIKE ? 0 : (spike - BLOCK * pages[k]) / CHUNK;
 	}
 	report(ROW_TOUCH_AROUND, median(pages, SPIKES));
@@ -74,10 +74,10 @@ static void measure_large(void)
 	(void)map(ds, AREA, PAGES);
 	for (unsigned int i = 0; i < LARGE / PAGE; i++)
 		touch(i);
-	uint64_t t = ticks();
+	uint64_t t = rt_tsc();
 	for (unsigned int i = LARGE / PAGE; i < PAGES; i++)
 		touch(i);
-	report(ROW_TOUCH_LARGE, (ticks() - t) / (PAGES - LARGE / PAGE));
+	report(ROW_TOUCH_LARGE, (rt_tsc() - t) / (PAGES - LARGE / PAGE));
 	unmap(AREA, PAGES);
 	drop(ds);
 }
@@ -96,9 +96,9 @@ static void measure_copy_on_write(void)
 	for (unsigned int i = 0; i < 128; i++)
 		(void)*(volatile char *)(AREA + i * PAGE);
 	for (unsigned int i = 0; i < POOL; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		touch(2 * i);
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 	}
 	report(ROW_COPY_ON_WRITE, median(times, POOL));
 	unmap(AREA, 128);
@@ -113,9 +113,9 @@ static void measure_clone(void)
 	for (unsigned int i = 0; i < COPIED; i++)
 		touch(i);
 	settle();
-	uint64_t t = ticks();
+	uint64_t t = rt_tsc();
 	must(rm_vspace_clone(RT_VSPACE, RT_BANK, rt_slot(copy)));
-	report(ROW_CLONE, (ticks() - t) / COPIED);
+	report(ROW_CLONE, (rt_tsc() - t) / COPIED);
 	must(rm_vspace_destroy(copy));
 	rt_slot_put(copy);
 	unmap(AREA, COPIED);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Programs: how long one takes to start. The servers and the client measure by themselves. */
 #include "init.h"
-#include <lib/cpio.h>
 #include <proto/rm_client.h>
+#include <rt/archive.h>
 #include <rt/event.h>
 #include <rt/load.h>
+#include <rt/name.h>
 
 enum { STARTS = 20, CLIENT_PRIORITY = 100, SERVER_PRIORITY = 120, LIMIT = 16 << 20 };
 
@@ -14,9 +15,6 @@ struct child {
 	bool died;
 	uint32_t status;
 };
-
-static const char *archive;
-static uint64_t archive_bytes;
 
 static void on_died(void *self, const struct rm_task_died_event *it)
 {
@@ -28,44 +26,30 @@ static void on_died(void *self, const struct rm_task_died_event *it)
 		fail("a program", E_IO);
 }
 
-static void open_archive(void)
-{
-	struct rm_dataspace_query_out out;
-	struct rm_region_map_out at;
-	must(rm_dataspace_query(RT_ARCHIVE, &out));
-	const struct rm_region_map_in in = { .size = out.status.size,
-		                             .rights = RM_RIGHT_READ,
-		                             .inherit = RM_INHERIT_NONE };
-	must(rm_region_map(RT_VSPACE, RT_ARCHIVE, &in, &at));
-	archive = (const char *)at.at;
-	archive_bytes = out.status.size * PAGE;
-}
-
 /* Loaded from the archive, with a bank of its own. */
 static void load(struct child *child, const char *program, const char *argument, uint8_t priority)
 {
 	const struct rm_bank_create_in bank = { .limit = LIMIT,
 		                                .pin_limit = 4 * PAGE,
 		                                .priority_max = priority };
-	struct cpio_entry file;
+	struct rt_archive_file file;
 	*child = (struct child){ .bank = rt_slot_get() };
-	must(cpio_find(archive, archive_bytes, program, &file));
+	must(rt_archive_find(program, &file));
 	must(rm_bank_create(RT_BANK, &bank, rt_slot(child->bank)));
 	const char *argv[] = { program, argument };
-	must(rt_program_load(
-	        &child->program,
-	        &(struct rt_spawn){ .name = program,
-	                            .bank = child->bank,
-	                            .image = RT_ARCHIVE,
-	                            .offset = (uint64_t)((const char *)file.data - archive),
-	                            .bytes = file.size,
-	                            .mapped = file.data,
-	                            .argc = argument ? 2 : 1,
-	                            .argv = argv,
-	                            .schedule = { .budget_us = 10000,
-	                                          .period_us = 10000,
-	                                          .priority = priority,
-	                                          .priority_max = priority } }));
+	must(rt_program_load(&child->program,
+	                     &(struct rt_spawn){ .name = program,
+	                                         .bank = child->bank,
+	                                         .image = RT_ARCHIVE,
+	                                         .offset = file.offset,
+	                                         .bytes = file.bytes,
+	                                         .mapped = file.data,
+	                                         .argc = argument ? 2 : 1,
+	                                         .argv = argv,
+	                                         .schedule = { .budget_us = 10000,
+	                                                       .period_us = 10000,
+	                                                       .priority = priority,
+	                                                       .priority_max = priority } }));
 }
 
 static void watch(struct child *child)
@@ -89,10 +73,7 @@ static void end(struct child *child)
 
 static void grant(const struct child *child, const char *name, uint8_t rights)
 {
-	struct rm_name_grant_in in = { .rights = rights };
-	for (; name[in.name_count]; in.name_count++)
-		in.name[in.name_count] = name[in.name_count];
-	must(rm_name_grant(RT_SYSTEM, child->program.task, &in));
+	must(rt_name_grant(child->program.task, name, rights));
 }
 
 /* The program says when its main began. */
@@ -102,12 +83,12 @@ static void measure_start(void)
 	for (unsigned int i = 0; i < STARTS; i++) {
 		struct child child;
 		settle();
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		load(&child, "bench_null", NULL, CLIENT_PRIORITY);
 		must(rt_program_start(&child.program));
-		uint64_t watched = ticks();
+		uint64_t watched = rt_tsc();
 		watch(&child);
-		watched = ticks() - watched;
+		watched = rt_tsc() - watched;
 		wait_for(&child);
 		times[i] = child.status - (uint32_t)t - (uint32_t)watched;
 		end(&child);
@@ -138,7 +119,7 @@ void measure_programs(void)
 {
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	rt_event_set(&ops, NULL);
-	open_archive();
+	must(rt_archive_open());
 	measure_start();
 	measure_requests();
 }

@@ -16,10 +16,10 @@ void measure_threads(void)
 		              .priority_max = 10 },
 	};
 	for (unsigned int i = 0; i < RUNS; i++) {
-		uint64_t t = ticks();
+		uint64_t t = rt_tsc();
 		must(rm_thread_create(RT_TASK, &in, rt_slot(thread)));
 		must(rm_thread_destroy(thread));
-		times[i] = ticks() - t;
+		times[i] = rt_tsc() - t;
 		rt_slot_clear(thread);
 	}
 	report(ROW_THREAD, median(times, RUNS));

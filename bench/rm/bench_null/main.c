@@ -5,5 +5,5 @@
 int rt_main(const struct rt_start *start)
 {
 	(void)start;
-	return (int)ticks();
+	return (int)rt_tsc();
 }

@@ -7,7 +7,7 @@
  * An actor is above main: when main has told it to do something, it goes on until it must wait.
  */
 #include "test.h"
-#include <lib/cpio.h>
+#include <rt/archive.h>
 #include <rt/libc.h>
 
 #define BOXES ((struct box *)0x600000000000ul)
@@ -19,8 +19,7 @@ static struct {
 	struct actor actor;
 	cptr_t memory, go, done;
 } actors[ACTORS_MAX];
-static struct cpio_entry file;
-static uint64_t file_offset;
+static struct rt_archive_file file;
 
 static struct box *box_at(unsigned int i)
 {
@@ -36,17 +35,10 @@ static cptr_t notification_make(void)
 	return slot;
 }
 
-static void open_archive(void)
-{
-	uint64_t at = 0, pages = memory_status(RT_ARCHIVE).size;
-	CHECK_OK(show_as(RT_VSPACE, RT_ARCHIVE, 0, pages, RM_RIGHT_READ, 0, RM_INHERIT_NONE, &at));
-	CHECK_OK(cpio_find((const void *)at, pages * PAGE, "init", &file));
-	file_offset = (uint64_t)file.data - at;
-}
-
 void actors_init(void)
 {
-	open_archive();
+	CHECK_OK(rt_archive_open());
+	CHECK_OK(rt_archive_find("init", &file));
 	for (unsigned int i = 0; i < ACTORS_MAX; i++) {
 		uint64_t at = (uint64_t)box_at(i);
 		actors[i].go = notification_make();
@@ -70,8 +62,8 @@ struct actor *actor_new(unsigned int i, cptr_t parent)
 	const struct rt_spawn spawn = { .name = "actor",
 		                        .bank = 0,
 		                        .image = RT_ARCHIVE,
-		                        .offset = file_offset,
-		                        .bytes = file.size,
+		                        .offset = file.offset,
+		                        .bytes = file.bytes,
 		                        .mapped = file.data,
 		                        .argc = 2,
 		                        .argv = argv,

@@ -9,14 +9,6 @@ enum { FIXED = RM_REGION_FLAGS_FIXED };
 #define NOTHING (BASE + 0x2000000)
 #define PRIVATE (BASE + 0x3000000)
 
-static cptr_t space_make(cptr_t bank)
-{
-	cptr_t space = slot_new();
-	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
-	CHECK_OK(rm_vspace_set_pager(space, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
-	return space;
-}
-
 static void map_at(cptr_t space, cptr_t memory, uint64_t pages, uint64_t at, uint8_t flags,
                    uint8_t inherit)
 {

@@ -363,11 +363,9 @@ static void test_rights(cptr_t bank)
 static void test_destroy(cptr_t bank)
 {
 	enum { PAGES = 70, TIMES = 12 };
-	cptr_t memory, space = slot_new();
+	cptr_t memory, space = space_make(bank);
 	uint64_t at[TIMES], far = 0;
 	CHECK_OK(memory_make(bank, PAGES, 0, &memory));
-	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
-	CHECK_OK(rm_vspace_set_pager(space, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
 	for (unsigned int i = 0; i < TIMES; i++) {
 		CHECK_OK(show(memory, PAGES, &at[i]));
 		fill(at[i], PAGES, i);

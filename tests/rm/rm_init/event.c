@@ -73,7 +73,7 @@ static void test_bind(cptr_t bank)
 	struct actor *a = actor_new(0, bank);
 	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
 	CHECK_OK(task_make(bank, space, "e", &task));
-	CHECK_OK(grant(a->program.task, "bound", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(a->program.task, "bound", RM_NAME_RIGHT_SERVE));
 	CHECK_OK(rm_task_watch(task, a->program.task, &(struct rm_task_watch_in){ .cookie = 11 }));
 	actor_start(a, bind_and_receive);
 	CHECK(actor_is_busy(a));

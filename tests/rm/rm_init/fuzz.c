@@ -319,9 +319,9 @@ static void equip(struct actor *actor)
 	for (unsigned int i = 0; i < TASKS; i++) {
 		CHECK_OK(task_make(own, space, "pool", &task[i]));
 		for (unsigned int j = 0; j < COUNT_OF(names); j++)
-			CHECK_OK(grant(task[i], names[j],
-			               i == j ? RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT
-			                      : RM_NAME_RIGHT_CONNECT));
+			CHECK_OK(rt_name_grant(task[i], names[j],
+			                       i == j ? RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT
+			                              : RM_NAME_RIGHT_CONNECT));
 		CHECK_OK(task_put(owner, task[i], POOL_FIRST + 4 + i));
 	}
 	slots_put(things, COUNT_OF(things));

@@ -123,6 +123,14 @@ err_t protect(cptr_t vspace, uint64_t at, uint64_t pages, uint8_t rights)
 	return rm_region_protect(vspace, &in);
 }
 
+cptr_t space_make(cptr_t bank)
+{
+	cptr_t space = slot_new();
+	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
+	CHECK_OK(rm_vspace_set_pager(space, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
+	return space;
+}
+
 enum rm_fault_result fault(cptr_t vspace, uint64_t at, enum rm_access access)
 {
 	struct rm_vspace_fault_out out = { 0 };
@@ -141,18 +149,10 @@ uint64_t peek(cptr_t vspace, uint64_t at)
 
 /* -- tasks, names, sessions -------------------------------------------------------------------- */
 
-static uint16_t text(char *to, const char *from)
-{
-	uint16_t length = 0;
-	for (; from[length]; length++)
-		to[length] = from[length];
-	return length;
-}
-
 err_t task_make(cptr_t bank, cptr_t space, const char *name, cptr_t *made)
 {
 	struct rm_task_create_in in = { .slot_bits = 7 };
-	in.name_count = text(in.name, name);
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	cptr_t slot = slot_new();
 	return got(rm_task_create(bank, space, &in, rt_slot(slot)), slot, made);
 }
@@ -169,17 +169,10 @@ struct rm_task_status task_status(cptr_t task)
 	return out.status;
 }
 
-err_t grant(cptr_t task, const char *name, uint8_t rights)
-{
-	struct rm_name_grant_in in = { .rights = rights };
-	in.name_count = text(in.name, name);
-	return rm_name_grant(RT_SYSTEM, task, &in);
-}
-
 err_t name_register(cptr_t task, const char *name, uint32_t deadline_ms, cptr_t *endpoint)
 {
 	struct rm_name_register_in in = { .deadline = deadline_ms, .version = 1 };
-	in.name_count = text(in.name, name);
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	cptr_t slot = slot_new();
 	return got(rm_name_register(task, &in, rt_slot(slot)), slot, endpoint);
 }
@@ -189,7 +182,7 @@ err_t session_connect(cptr_t task, cptr_t payer, uint64_t pages, const char *nam
 {
 	struct rm_session_connect_in in = { .limit = pages * PAGE, .version = 1 };
 	struct rm_session_connect_out out = { 0 };
-	in.name_count = text(in.name, name);
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	cptr_t slot = slot_new();
 	err_t err = got(rm_session_connect(task, payer, &in, rt_slot(slot), &out), slot, endpoint);
 	*session = out.session;

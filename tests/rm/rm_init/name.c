@@ -5,30 +5,21 @@
 static err_t query(cptr_t task, const char *name, struct rm_name_query_out *out)
 {
 	struct rm_name_query_in in = { 0 };
-	while (name[in.name_count]) {
-		in.name[in.name_count] = name[in.name_count];
-		in.name_count++;
-	}
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	return rm_name_query(task, &in, out);
 }
 
 static err_t watch(cptr_t task, const char *name, uint64_t cookie)
 {
 	struct rm_name_watch_in in = { .cookie = cookie };
-	while (name[in.name_count]) {
-		in.name[in.name_count] = name[in.name_count];
-		in.name_count++;
-	}
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	return rm_name_watch(task, &in);
 }
 
 static err_t unregister(cptr_t task, const char *name)
 {
 	struct rm_name_unregister_in in = { 0 };
-	while (name[in.name_count]) {
-		in.name[in.name_count] = name[in.name_count];
-		in.name_count++;
-	}
+	in.name_count = rt_name(in.name, name, RM_NAME_MAX);
 	return rm_name_unregister(task, &in);
 }
 
@@ -44,12 +35,12 @@ static void test_names(cptr_t bank)
 	CHECK_ERR(name_register(server, "n", 100, &endpoint), E_NOENT);
 	CHECK_ERR(watch(client, "n", 1), E_NOENT);
 	CHECK_ERR(unregister(server, "n"), E_NOENT);
-	CHECK_OK(grant(server, "n", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(server, "n", RM_NAME_RIGHT_SERVE));
 	CHECK_OK(query(server, "n", &out));
 	CHECK(out.state == RM_NAME_STATE_ABSENT);
 	CHECK_ERR(query(client, "n", &out), E_NOENT);
 	CHECK_ERR(query(server, "m", &out), E_NOENT);
-	CHECK_OK(grant(client, "n", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(client, "n", RM_NAME_RIGHT_CONNECT));
 	CHECK_ERR(name_register(client, "n", 100, &endpoint), E_NOENT);
 	CHECK_OK(watch(client, "n", 7));
 	CHECK(!event_next(client).number);
@@ -74,9 +65,9 @@ static void test_names(cptr_t bank)
 	CHECK(event_next(client).number == RM_EVENT_NAME_UP);
 	CHECK(!event_next(client).number);
 	/* Rights can be taken: then it is gone for that task; its server dies: it is free. */
-	CHECK_OK(grant(client, "n", 0));
+	CHECK_OK(rt_name_grant(client, "n", 0));
 	CHECK_ERR(query(client, "n", &out), E_NOENT);
-	CHECK_OK(grant(client, "n", RM_NAME_RIGHT_CONNECT | RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(client, "n", RM_NAME_RIGHT_CONNECT | RM_NAME_RIGHT_SERVE));
 	CHECK_ERR(name_register(client, "n", 100, &second), E_EXIST);
 	CHECK_OK(rm_task_destroy(server));
 	CHECK_OK(query(client, "n", &out));
@@ -98,7 +89,7 @@ static void test_many(cptr_t bank)
 		for (unsigned int j = 0; j < 2 * i + 1; j++)
 			name[j] = 'a';
 		name[2 * i + 1] = 0;
-		CHECK_OK(grant(task, name, RM_NAME_RIGHT_SERVE));
+		CHECK_OK(rt_name_grant(task, name, RM_NAME_RIGHT_SERVE));
 		CHECK_OK(name_register(task, name, 100, &endpoint[i]));
 		name[2 * i] = 'b';
 		CHECK_ERR(query(task, name, &out), E_NOENT);
@@ -115,7 +106,7 @@ static void register_it(struct box *box)
 
 static void call_grant(struct box *box)
 {
-	box->word[0] = (uint64_t)grant(RT_TASK, "n", 3);
+	box->word[0] = (uint64_t)rt_name_grant(RT_TASK, "n", 3);
 }
 
 /* An actor has no system object: it cannot grant itself anything. */
@@ -124,7 +115,7 @@ static void test_actor(cptr_t bank)
 	struct actor *a = actor_new(0, bank);
 	actor_do(a, register_it);
 	CHECK(a->box->word[0] == E_NOENT);
-	CHECK_OK(grant(a->program.task, "n", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(a->program.task, "n", RM_NAME_RIGHT_SERVE));
 	actor_do(a, register_it);
 	CHECK(a->box->word[0] == E_OK);
 	actor_do(a, call_grant);

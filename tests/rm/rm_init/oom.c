@@ -31,9 +31,7 @@ static void nothing(struct world *w)
 
 static void with_space(struct world *w)
 {
-	w->space = slot_new();
-	CHECK_OK(rm_vspace_create(w->poor, rt_slot(w->space)));
-	CHECK_OK(rm_vspace_set_pager(w->space, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
+	w->space = space_make(w->poor);
 }
 
 static void with_memory(struct world *w)
@@ -89,7 +87,7 @@ static void with_thread(struct world *w)
 static void with_server(struct world *w)
 {
 	with_task(w);
-	CHECK_OK(grant(w->task, "oom", RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(w->task, "oom", RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT));
 }
 
 static err_t made(struct world *w, err_t err)
@@ -279,7 +277,7 @@ static err_t op_thread(struct world *w)
 
 static err_t op_grant(struct world *w)
 {
-	return grant(w->task, "oom", RM_NAME_RIGHT_SERVE);
+	return rt_name_grant(w->task, "oom", RM_NAME_RIGHT_SERVE);
 }
 
 static err_t op_register(struct world *w)
@@ -416,7 +414,7 @@ static void session_world(struct world *w, cptr_t *endpoint, cptr_t *client)
 	with_server(w);
 	CHECK_OK(name_register(w->task, "oom", 60000, endpoint));
 	CHECK_OK(task_make(w->rich, w->space, "client", client));
-	CHECK_OK(grant(*client, "oom", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(*client, "oom", RM_NAME_RIGHT_CONNECT));
 }
 
 static void connect_it(struct box *box)

@@ -138,8 +138,8 @@ static void pair_make(struct pair *p, cptr_t bank)
 {
 	p->server = actor_new(SERVER, bank);
 	p->client = actor_new(CLIENT, bank);
-	CHECK_OK(grant(p->server->program.task, "s", RM_NAME_RIGHT_SERVE));
-	CHECK_OK(grant(p->client->program.task, "s", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(p->server->program.task, "s", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(p->client->program.task, "s", RM_NAME_RIGHT_CONNECT));
 	p->server->box->word[2] = DEADLINE_MS;
 	p->client->box->word[2] = 16;
 	actor_do(p->server, serve);
@@ -247,7 +247,7 @@ static void test_connect_errors(cptr_t bank)
 	in.version = 1;
 	in.name[0] = 'x';
 	CHECK_ERR(rm_session_connect(task, payer, &in, rt_slot(slot), &out), E_NOENT);
-	CHECK_OK(grant(task, "x", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(task, "x", RM_NAME_RIGHT_CONNECT));
 	CHECK_ERR(rm_session_connect(task, payer, &in, rt_slot(slot), &out), E_AGAIN);
 	in.name[0] = 's';
 	in.limit = 4096ul * PAGE;
@@ -659,7 +659,7 @@ static void client_dies(cptr_t bank, enum client_state state, bool destroyed)
 	}
 	/* The server serves on. */
 	p.client = actor_new(CLIENT, bank);
-	CHECK_OK(grant(p.client->program.task, "s", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(p.client->program.task, "s", RM_NAME_RIGHT_CONNECT));
 	p.client->box->word[2] = 16;
 	pair_open(&p);
 	CHECK(pair_calls(&p));
@@ -684,12 +684,12 @@ static void server_dies(cptr_t bank, unsigned int how)
 	enum { CLIENTS = 4 };
 	struct actor *server = actor_new(0, bank), *client[CLIENTS];
 	struct pair p = { .server = server };
-	CHECK_OK(grant(server->program.task, "s", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(server->program.task, "s", RM_NAME_RIGHT_SERVE));
 	server->box->word[2] = 60000;
 	actor_do(server, serve);
 	for (unsigned int i = 0; i < CLIENTS; i++) {
 		client[i] = p.client = actor_new(1 + i, bank);
-		CHECK_OK(grant(client[i]->program.task, "s", RM_NAME_RIGHT_CONNECT));
+		CHECK_OK(rt_name_grant(client[i]->program.task, "s", RM_NAME_RIGHT_CONNECT));
 		client[i]->box->word[2] = 16;
 		if (i == 3) {
 			actor_start(client[i], connect); /* waits to be accepted */

@@ -289,7 +289,7 @@ static void test_handler(cptr_t bank)
 	actor_do(a, dummy);
 	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
 	CHECK_OK(task_make(bank, space, "h", &task));
-	CHECK_OK(grant(task, "handler", RM_NAME_RIGHT_SERVE));
+	CHECK_OK(rt_name_grant(task, "handler", RM_NAME_RIGHT_SERVE));
 	CHECK_OK(name_register(task, "handler", 1000, &endpoint));
 	CHECK_OK(rm_reply_create(task, rt_slot(reply)));
 	CHECK_ERR(rm_thread_set_handler(a->program.thread, bank), E_INVAL);

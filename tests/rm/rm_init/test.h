@@ -6,6 +6,7 @@
 #pragma once
 #include <proto/rm_client.h>
 #include <rt/load.h>
+#include <rt/name.h>
 #include <rt/program.h>
 #include <rt/slot.h>
 
@@ -51,6 +52,8 @@ err_t show_as(cptr_t vspace, cptr_t memory, uint64_t first, uint64_t pages, uint
 err_t show(cptr_t memory, uint64_t pages, void *at_out);
 err_t hide(cptr_t vspace, uint64_t at, uint64_t pages);
 err_t protect(cptr_t vspace, uint64_t at, uint64_t pages, uint8_t rights);
+/* Without regions; the own task is asked about faults. */
+cptr_t space_make(cptr_t bank);
 /* What rm says to an access; the token is the address. */
 enum rm_fault_result fault(cptr_t vspace, uint64_t at, enum rm_access access);
 /* A word of the address space as rm sees it; 1 << 63: it is not there. */
@@ -62,7 +65,6 @@ uint64_t peek(cptr_t vspace, uint64_t at);
 err_t task_make(cptr_t bank, cptr_t space, const char *name, cptr_t *made);
 err_t task_put(cptr_t task, cptr_t cap, uint32_t slot);
 struct rm_task_status task_status(cptr_t task);
-err_t grant(cptr_t task, const char *name, uint8_t rights);
 err_t name_register(cptr_t task, const char *name, uint32_t deadline_ms, cptr_t *endpoint);
 err_t session_connect(cptr_t task, cptr_t payer, uint64_t pages, const char *name, cptr_t *endpoint,
                       rm_session_t *session);

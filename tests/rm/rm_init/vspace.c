@@ -2,14 +2,6 @@
 /* Address spaces: rm.idl's methods 40 to 49, but for vspace_clone. Faults are asked about. */
 #include "test.h"
 
-static cptr_t space_make(cptr_t bank)
-{
-	cptr_t space = slot_new();
-	CHECK_OK(rm_vspace_create(bank, rt_slot(space)));
-	CHECK_OK(rm_vspace_set_pager(space, RT_TASK, &(struct rm_vspace_set_pager_in){ 0 }));
-	return space;
-}
-
 static err_t map_at(cptr_t space, cptr_t memory, uint64_t first, uint64_t pages, uint64_t at,
                     uint8_t flags)
 {

@@ -4,25 +4,20 @@
  * rm's log and switches the machine off. The programs that it starts are in its archive.
  */
 #include "test.h"
-#include <lib/cpio.h>
 #include <proto/echo_client.h>
 #include <proto/rm_client.h>
+#include <rt/archive.h>
 #include <rt/event.h>
 #include <rt/load.h>
+#include <rt/name.h>
 #include <rt/session.h>
 #include <rt/slot.h>
 #include <rt/thread.h>
+#include <rt/tsc.h>
 
 static unsigned int passed, failed;
 const char *test_name;
 bool test_failed;
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
 
 /* -- what is there at the start ---------------------------------------------------------------- */
 
@@ -167,9 +162,6 @@ static void test_threads(void)
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
-static const char *archive;
-static uint64_t archive_bytes;
-
 struct child {
 	cptr_t bank;
 	struct rt_program program;
@@ -187,27 +179,9 @@ static void on_died(void *self, const struct rm_task_died_event *it)
 	child->reason = it->reason;
 }
 
-static void open_archive(void)
+static void test_archive(void)
 {
-	struct rm_dataspace_query_out out = { 0 };
-	struct rm_region_map_out at = { 0 };
-	CHECK_OK(rm_dataspace_query(RT_ARCHIVE, &out));
-	const struct rm_region_map_in in = { .size = out.status.size,
-		                             .rights = RM_RIGHT_READ,
-		                             .inherit = RM_INHERIT_NONE };
-	CHECK_OK(rm_region_map(RT_VSPACE, RT_ARCHIVE, &in, &at));
-	archive = (const char *)at.at;
-	archive_bytes = out.status.size * PAGE;
-}
-
-err_t grant(cptr_t task, const char *name, uint8_t rights)
-{
-	struct rm_name_grant_in in = { .rights = rights };
-	while (name[in.name_count]) {
-		in.name[in.name_count] = name[in.name_count];
-		in.name_count++;
-	}
-	return rm_name_grant(RT_SYSTEM, task, &in);
+	CHECK_OK(rt_archive_open());
 }
 
 static err_t load(struct child *child, const char *name, const char *argument)
@@ -215,9 +189,9 @@ static err_t load(struct child *child, const char *name, const char *argument)
 	const struct rm_bank_create_in bank = {
 		.guarantee = 0, .limit = 4 * MIB, .pin_limit = 16 * PAGE, .priority_max = 200
 	};
-	struct cpio_entry file;
+	struct rt_archive_file file;
 	*child = (struct child){ .bank = rt_slot_get() };
-	err_t err = cpio_find(archive, archive_bytes, name, &file);
+	err_t err = rt_archive_find(name, &file);
 	if (err == E_OK)
 		err = rm_bank_create(RT_BANK, &bank, rt_slot(child->bank));
 	if (err != E_OK)
@@ -225,25 +199,23 @@ static err_t load(struct child *child, const char *name, const char *argument)
 	const char *argv[] = { name, argument };
 	const char *env[] = { "COLOUR=blue" };
 	const struct rt_gift gift = { "vspace", RT_VSPACE };
-	return rt_program_load(
-	        &child->program,
-	        &(struct rt_spawn){ .name = name,
-	                            .bank = child->bank,
-	                            .image = RT_ARCHIVE,
-	                            .offset = (uint64_t)((const char *)file.data - archive),
-	                            .bytes = file.size,
-	                            .mapped = file.data,
-	                            .argc = argument ? 2 : 1,
-	                            .argv = argv,
-	                            .envc = 1,
-	                            .env = env,
-	                            .gifts = 1,
-	                            .gift = &gift });
+	return rt_program_load(&child->program, &(struct rt_spawn){ .name = name,
+	                                                            .bank = child->bank,
+	                                                            .image = RT_ARCHIVE,
+	                                                            .offset = file.offset,
+	                                                            .bytes = file.bytes,
+	                                                            .mapped = file.data,
+	                                                            .argc = argument ? 2 : 1,
+	                                                            .argv = argv,
+	                                                            .envc = 1,
+	                                                            .env = env,
+	                                                            .gifts = 1,
+	                                                            .gift = &gift });
 }
 
 static err_t run(struct child *child, const char *name, uint8_t rights)
 {
-	err_t err = grant(child->program.task, name, rights);
+	err_t err = rt_name_grant(child->program.task, name, rights);
 	if (err == E_OK)
 		err = rm_task_watch(child->program.task, RT_TASK,
 		                    &(struct rm_task_watch_in){ .cookie = (uint64_t)child });
@@ -334,8 +306,8 @@ static uint64_t say(void)
 static void test_session(void)
 {
 	struct rt_connect other = to_echo;
-	CHECK_OK(grant(RT_TASK, "echo", RM_NAME_RIGHT_CONNECT));
-	CHECK_OK(grant(RT_TASK, "nobody", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(RT_TASK, "echo", RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(RT_TASK, "nobody", RM_NAME_RIGHT_CONNECT));
 	other.version = ECHO_VERSION + 1;
 	CHECK(rt_session_open(&session, &other) == E_UNSUPPORTED);
 	other.name = "unknown";
@@ -460,9 +432,9 @@ static void test_figures(void)
 	struct child child;
 	uint64_t start = 0, loaded = 0;
 	for (unsigned int i = 0; i < 3; i++) {
-		start = ticks();
+		start = rt_tsc();
 		CHECK_OK(load(&child, "rt_null", NULL));
-		loaded = ticks();
+		loaded = rt_tsc();
 		CHECK_OK(run(&child, "echo", RM_NAME_RIGHT_CONNECT));
 		while (!child.died)
 			rt_event_wait();
@@ -473,10 +445,10 @@ static void test_figures(void)
 	CHECK_OK(rt_session_open(&session, &to_echo));
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		CHECK_OK(echo_null(session.endpoint));
-	start = ticks();
+	start = rt_tsc();
 	for (unsigned int i = 0; i < ROUNDS; i++)
 		CHECK_OK(echo_null(session.endpoint));
-	rt_log("# null request %lu ticks", (ticks() - start) / ROUNDS);
+	rt_log("# null request %lu ticks", (rt_tsc() - start) / ROUNDS);
 	rt_session_close(&session);
 }
 
@@ -503,7 +475,7 @@ int rt_main(const struct rt_start *start)
 	test("start", test_start);
 	test("slots", test_slots);
 	test("memory", test_memory);
-	test("archive", open_archive);
+	test("archive", test_archive);
 	test("spawn", test_spawn);
 	test("spawn undone", test_spawn_undone);
 	test("threads", test_threads);

@@ -3,6 +3,7 @@
 #include "test.h"
 #include <proto/rm_client.h>
 #include <proto/test_client.h>
+#include <rt/name.h>
 #include <rt/ring.h>
 #include <rt/slot.h>
 
@@ -38,7 +39,7 @@ void test_server_open(void)
 {
 	struct rt_connect poor = to_test;
 	struct rt_session more[3] = { 0 };
-	CHECK_OK(grant(RT_TASK, to_test.name, RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(RT_TASK, to_test.name, RM_NAME_RIGHT_CONNECT));
 	poor.limit = PAGE;
 	CHECK(rt_session_open(&session, &poor) == E_NOMEM);
 	for (unsigned int i = 0; i < 3; i++)

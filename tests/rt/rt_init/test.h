@@ -23,8 +23,6 @@ extern bool test_failed;
 		}                                                                                  \
 	} while (0)
 
-err_t grant(cptr_t task, const char *name, uint8_t rights);
-
 void test_server_open(void);
 void test_abort(void);
 void test_objects(void);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ends at once, with the lower bits of the time at which its main() began. */
 #include <rt/program.h>
+#include <rt/tsc.h>
 
 int rt_main(const struct rt_start *start)
 {
-	uint32_t low, high;
 	(void)start;
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (int)low;
+	return (int)rt_tsc();
 }

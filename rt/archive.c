@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The boot archive, mapped as a whole and for good. */
-#include "init.h"
+/* See rt/archive.h. */
 #include <lib/cpio.h>
 #include <proto/rm_client.h>
+#include <rt/archive.h>
+#include <rt/program.h>
 
 static const char *archive;
 static uint64_t archive_bytes;
 
-err_t archive_open(void)
+err_t rt_archive_open(void)
 {
 	struct rm_dataspace_query_out query;
 	struct rm_region_map_out out;
@@ -26,18 +27,14 @@ err_t archive_open(void)
 	return E_OK;
 }
 
-err_t archive_find(const char *name, const void **data, uint64_t *bytes)
+err_t rt_archive_find(const char *name, struct rt_archive_file *file)
 {
 	struct cpio_entry entry;
 	err_t err = cpio_find(archive, archive_bytes, name, &entry);
-	if (err == E_OK) {
-		*data = entry.data;
-		*bytes = entry.size;
-	}
+	if (err == E_OK)
+		*file = (struct rt_archive_file){ .data = entry.data,
+			                          .bytes = entry.size,
+			                          .offset = (uint64_t)((const char *)entry.data -
+			                                               archive) };
 	return err;
-}
-
-uint64_t archive_offset(const void *data)
-{
-	return (uint64_t)((const char *)data - archive);
 }
