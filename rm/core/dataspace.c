@@ -12,6 +12,11 @@
  * original was at one moment.
  *
  * Pinned pages are never shared: they are copied at once.
+ *
+ * A large page has the content of up to LARGE_PAGES pages (ds->large says of which); it is mapped
+ * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
+ * itself: shown by a region that has not all of the others, written to while the large page is
+ * shared, moved, pinned. What is left stays where it is; the large page goes with the last.
  */
 #include "internal.h"
 #include <lib/assert.h>
@@ -19,12 +24,15 @@
 
 /* -- pages ------------------------------------------------------------------------------------- */
 
-static err_t page_new(struct rm *rm, struct bank *bank, bool cleared, struct page **made)
+enum content { ANY, CLEARED, LARGE_CLEARED };
+
+static err_t page_new(struct rm *rm, struct bank *bank, enum content content, struct page **made)
 {
 	struct page *page = record_get(bank, SLAB_PAGE);
 	if (!page)
 		return E_NOMEM;
-	frame_t f = frame_get(rm, bank, cleared);
+	frame_t f = content == LARGE_CLEARED ? large_get(rm, bank)
+	                                     : frame_get(rm, bank, content == CLEARED);
 	if (!f) {
 		record_put(bank, SLAB_PAGE, page);
 		return E_NOMEM;
@@ -67,14 +75,21 @@ void page_unpin(struct rm *rm, struct bank *bank, struct page *page)
 		page_free(rm, bank, page);
 }
 
-/* A page with the content of another. */
-static err_t page_copy(struct rm *rm, struct bank *bank, const struct page *from,
+/* The content of one of its pages, in rm's window. NULL: there is no memory for that. */
+char *page_content(struct rm *rm, const struct page *page, uint64_t index)
+{
+	char *content = frame_window(rm, page->frame);
+	return content && page_is_large(rm, page) ? content + index % LARGE_PAGES * PAGE : content;
+}
+
+/* A page with the content of another; index: of which, if that is large. */
+static err_t page_copy(struct rm *rm, struct bank *bank, const struct page *from, uint64_t index,
                        struct page **made)
 {
-	err_t err = page_new(rm, bank, false, made);
+	err_t err = page_new(rm, bank, ANY, made);
 	if (err != E_OK)
 		return err;
-	void *to = frame_window(rm, (*made)->frame), *content = frame_window(rm, from->frame);
+	void *to = frame_window(rm, (*made)->frame), *content = page_content(rm, from, index);
 	if (!to || !content) {
 		page_drop(rm, bank, *made);
 		return E_NOMEM;
@@ -90,13 +105,49 @@ static struct page *own_page(const struct dataspace *ds, uint64_t index)
 	return (struct page *)radix_get(&ds->pages, index);
 }
 
+static struct large *large_at(const struct dataspace *ds, uint64_t index)
+{
+	return (struct large *)radix_get(&ds->large, index / LARGE_PAGES);
+}
+
+static uint64_t large_bit(uint64_t index)
+{
+	return 1ull << index % 64;
+}
+
+static uint64_t *large_word(struct large *large, uint64_t index)
+{
+	return &large->has[index % LARGE_PAGES / 64];
+}
+
+/* The large page that has the page's content; NULL: none. */
+static struct large *large_of(const struct dataspace *ds, uint64_t index)
+{
+	struct large *large = ds->large.count ? large_at(ds, index) : NULL;
+	return large && *large_word(large, index) & large_bit(index) ? large : NULL;
+}
+
+/* All of its LARGE_PAGES pages are in one page. */
+bool dataspace_is_whole(const struct dataspace *ds, uint64_t index)
+{
+	const struct large *large = large_of(ds, index);
+	return large && large->count == LARGE_PAGES;
+}
+
+static struct page *any_page(const struct dataspace *ds, uint64_t index)
+{
+	struct page *page = own_page(ds, index);
+	const struct large *large = page ? NULL : large_of(ds, index);
+	return large ? large->page : page;
+}
+
 /* The page as it is read; *shared: it must not be written. NULL: there is none. */
 struct page *dataspace_page(const struct dataspace *ds, uint64_t index, bool *shared)
 {
-	struct page *page = own_page(ds, index);
+	struct page *page = any_page(ds, index);
 	*shared = page ? page->holders > 1 : true;
 	if (!page && ds->backing && index < ds->backing->size)
-		page = own_page(ds->backing, index);
+		page = any_page(ds->backing, index);
 	return page;
 }
 
@@ -147,6 +198,95 @@ static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 	page_drop(rm, ds->object.bank, page);
 }
 
+/* -- large pages ------------------------------------------------------------------------------- */
+
+/* Zeros where no page is, from index on, a multiple of LARGE_PAGES. NOMEM: nothing changed. */
+err_t dataspace_fill_large(struct rm *rm, struct dataspace *ds, uint64_t index)
+{
+	struct bank *bank = ds->object.bank;
+	const struct lib_pages nodes = bank_nodes(bank);
+	struct large *large = record_get(bank, SLAB_RECORD);
+	_Static_assert(sizeof(*large) <= RECORD_BYTES);
+	if (!large)
+		return E_NOMEM;
+	err_t err = page_new(rm, bank, LARGE_CLEARED, &large->page);
+	if (err == E_OK) {
+		err = radix_set(&ds->large, &nodes, index / LARGE_PAGES, (uint64_t)large);
+		if (err != E_OK)
+			page_drop(rm, bank, large->page);
+	}
+	if (err != E_OK) {
+		record_put(bank, SLAB_RECORD, large);
+		return err;
+	}
+	large->count = LARGE_PAGES;
+	__builtin_memset(large->has, 0xff, sizeof(large->has));
+	ds->resident += LARGE_PAGES;
+	return E_OK;
+}
+
+/*
+ * Its pages from one on, up to count of them, are no longer in it: nobody maps it as a whole then.
+ * Without any, it goes.
+ */
+static void large_cut(struct rm *rm, struct dataspace *ds, struct large *large, uint64_t from,
+                      uint64_t count)
+{
+	struct bank *bank = ds->object.bank;
+	const struct lib_pages nodes = bank_nodes(bank);
+	if (ds->regions_count > 0)
+		unmap_frame(rm, large->page->frame);
+	for (uint64_t index = from; index < from + count; index++) {
+		uint64_t *word = large_word(large, index), bit = large_bit(index);
+		ds->resident -= (*word & bit) != 0;
+		large->count -= (*word & bit) != 0;
+		*word &= ~bit;
+	}
+	if (large->count > 0)
+		return;
+	(void)radix_remove(&ds->large, &nodes, from / LARGE_PAGES);
+	page_drop(rm, bank, large->page);
+	record_put(bank, SLAB_RECORD, large);
+}
+
+/* If the page's content is in a large page, it is in one of its own from now on. */
+err_t dataspace_split(struct rm *rm, struct dataspace *ds, uint64_t index)
+{
+	struct bank *bank = ds->object.bank;
+	struct large *large = large_of(ds, index);
+	struct page *page;
+	if (!large)
+		return E_OK;
+	/* First, so that the original capability is free for rm's window. */
+	unmap_frame(rm, large->page->frame);
+	err_t err = page_copy(rm, bank, large->page, index, &page);
+	if (err == E_OK)
+		err = dataspace_put_page(rm, ds, index, page);
+	if (err == E_OK)
+		large_cut(rm, ds, large, index, 1);
+	return err;
+}
+
+/* The copy has the same large page, for the same of its pages. */
+static err_t copy_large(struct dataspace *to, uint64_t index, const struct large *large)
+{
+	struct bank *bank = to->object.bank;
+	const struct lib_pages nodes = bank_nodes(bank);
+	struct large *mine = record_get(bank, SLAB_RECORD);
+	if (!mine)
+		return E_NOMEM;
+	*mine = *large;
+	err_t err = radix_set(&to->large, &nodes, (index - to->copy_first) / LARGE_PAGES,
+	                      (uint64_t)mine);
+	if (err != E_OK) {
+		record_put(bank, SLAB_RECORD, mine);
+		return err;
+	}
+	mine->page->holders++;
+	to->resident += mine->count;
+	return E_OK;
+}
+
 /*
  * A page of one dataspace becomes one of another of the same bank, or several; where there is a
  * page already, that stays, and the other goes. NOMEM: nothing changed.
@@ -156,9 +296,9 @@ err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
 {
 	const struct lib_pages nodes = bank_nodes(from->object.bank);
 	for (uint64_t i = 0; i < count; i++) {
-		err_t err = own_page(to, to_index + i)
-		                    ? E_OK
-		                    : set_page(to, to_index + i, own_page(from, from_index + i));
+		err_t err = dataspace_split(rm, from, from_index + i);
+		if (err == E_OK && !own_page(to, to_index + i))
+			err = set_page(to, to_index + i, own_page(from, from_index + i));
 		if (err == E_OK)
 			continue;
 		while (i-- > 0)
@@ -183,18 +323,11 @@ err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
 /* A page of zeros where none is. */
 err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
 {
-	err_t err = page_new(rm, ds->object.bank, true, page);
-	if (err != E_OK)
-		return err;
-	err = set_page(ds, index, *page);
-	if (err != E_OK)
-		page_drop(rm, ds->object.bank, *page);
-	else
-		ds->resident++;
-	return err;
+	err_t err = page_new(rm, ds->object.bank, CLEARED, page);
+	return err == E_OK ? dataspace_put_page(rm, ds, index, *page) : err;
 }
 
-/* The page that is there, or in the backing, as one that may be written. */
+/* The page that is there, or in the backing, not in a large one, as one that may be written. */
 err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
 {
 	bool shared;
@@ -206,7 +339,7 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 	 * What shows the old page goes first: so its original capability is free for rm's window.
 	 */
 	unmap_index(rm, ds, index, from);
-	err_t err = page_copy(rm, ds->object.bank, from, page);
+	err_t err = page_copy(rm, ds->object.bank, from, index, page);
 	if (err != E_OK)
 		return err;
 	err = set_page(ds, index, *page);
@@ -231,6 +364,7 @@ err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t siz
 		return err;
 	struct dataspace *ds = *made;
 	radix_init(&ds->pages);
+	radix_init(&ds->large);
 	ds->size = size;
 	ds->kind = kind;
 	ds->internal = internal;
@@ -323,8 +457,9 @@ err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank 
 static err_t copy_page(struct rm *rm, struct dataspace *to, uint64_t index, struct page *page)
 {
 	struct page *mine = page;
-	if (page->pins > 0 || to->object.bank != to->source->object.bank) {
-		err_t err = page_copy(rm, to->object.bank, page, &mine);
+	if (page->pins > 0 || to->object.bank != to->source->object.bank ||
+	    page_is_large(rm, page)) {
+		err_t err = page_copy(rm, to->object.bank, page, index, &mine);
 		if (err != E_OK)
 			return err;
 	} else {
@@ -358,6 +493,34 @@ static void hide_regions(struct rm *rm, struct dataspace *to)
 	to->cursor--;
 }
 
+/* The same for pages in large ones, at and behind the cursor. */
+static err_t copy_large_step(struct rm *rm, struct dataspace *to)
+{
+	const struct dataspace *source = to->source;
+	uint64_t key = to->cursor / LARGE_PAGES, end = to->copy_first + to->size;
+	const struct large *large = (struct large *)radix_next(&source->large, &key);
+	if (!large || key * LARGE_PAGES >= end)
+		return E_OK;
+	uint64_t from = key * LARGE_PAGES, to_end = from + LARGE_PAGES;
+	if (to->cursor <= from && to_end <= end && to->copy_first % LARGE_PAGES == 0 &&
+	    to->object.bank == source->object.bank) {
+		to->cursor = to_end;
+		err_t err = copy_large(to, from, large);
+		return err == E_OK ? E_PENDING : err;
+	}
+	to->cursor = to->cursor > from ? to->cursor : from;
+	for (unsigned int i = 0; i < STEP_PAGES && to->cursor < to_end; i++, to->cursor++) {
+		if (to->cursor >= end)
+			return E_OK;
+		err_t err = large_of(source, to->cursor)
+		                    ? copy_page(rm, to, to->cursor, large->page)
+		                    : E_OK;
+		if (err != E_OK)
+			return err;
+	}
+	return E_PENDING;
+}
+
 /* A step of a copy. PENDING: there is more to do. */
 err_t dataspace_copy_step(struct rm *rm, struct dataspace *to)
 {
@@ -367,10 +530,15 @@ err_t dataspace_copy_step(struct rm *rm, struct dataspace *to)
 		hide_regions(rm, to);
 		return E_PENDING;
 	}
+	if (to->work == WORK_COPY_LARGE)
+		return copy_large_step(rm, to);
 	for (unsigned int i = 0; i < STEP_PAGES; i++, to->cursor++) {
 		struct page *page = (struct page *)radix_next(&to->source->pages, &to->cursor);
-		if (!page || to->cursor - to->copy_first >= to->size)
-			return E_OK;
+		if (!page || to->cursor - to->copy_first >= to->size) {
+			to->work = WORK_COPY_LARGE;
+			to->cursor = to->copy_first;
+			return to->source->large.count ? E_PENDING : E_OK;
+		}
 		err_t err = copy_page(rm, to, to->cursor, page);
 		if (err != E_OK)
 			return err;
@@ -425,13 +593,26 @@ static err_t fill_step(struct rm *rm, struct dataspace *ds)
 	return E_PENDING;
 }
 
+/* The same of those in large pages. */
+static bool trim_large(struct rm *rm, struct dataspace *ds, uint64_t from)
+{
+	uint64_t key = (from + LARGE_PAGES - 1) / LARGE_PAGES;
+	struct large *large = large_at(ds, from);
+	if (large && from % LARGE_PAGES != 0)
+		large_cut(rm, ds, large, from, LARGE_PAGES - from % LARGE_PAGES);
+	large = (struct large *)radix_next(&ds->large, &key);
+	if (large)
+		large_cut(rm, ds, large, key * LARGE_PAGES, LARGE_PAGES);
+	return !large;
+}
+
 /* The pages from one on go. True: they are gone. */
 static bool trim_step(struct rm *rm, struct dataspace *ds, uint64_t from)
 {
 	for (unsigned int i = 0; i < STEP_PAGES; i++) {
 		uint64_t at = from;
 		if (!radix_next(&ds->pages, &at))
-			return true;
+			return ds->large.count == 0 || trim_large(rm, ds, from);
 		clear_page(rm, ds, at);
 	}
 	return false;

@@ -8,18 +8,20 @@
  *   being copied                 wait
  *   beyond the dataspace's end   lost
  *   a page that a pager has      wait, and tell it
- *   no page                      one of zeros, which the bank pays for
+ *   no page                      one of zeros, which the bank pays for; or a large one
+ *   in a large page              that is mapped, or the page is taken out of it
  *   shared, and written to       a page of its own
  *   else                         it was not mapped: map it
  *
  * Around the page its neighbours are mapped as well: those that are there, and, where a region is
- * touched for the first time in order, those that come next, twice as many each time.
+ * touched for the first time in order, those that come next, twice as many each time; and where
+ * that goes on beyond 2 MiB, the next 2 MiB as one page, if the bank can well afford them.
  */
 #include "internal.h"
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum { GROW_MAX = 1 << 20 };
+enum { GROW_MAX = 1 << 20, LARGE_BANK_MIN = 2 * LARGE_PAGES };
 
 static uint8_t right_for(enum rm_access access)
 {
@@ -108,8 +110,9 @@ static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, boo
 			return false;
 		shared = false;
 	}
-	return page && map_page(rm, r->vspace, address, page->frame,
-	                        r->rights & RM_RIGHT_WRITE && !shared, attributes_of(r)) == E_OK;
+	return page && !page_is_large(rm, page) &&
+	       map_page(rm, r->vspace, address, page->frame, r->rights & RM_RIGHT_WRITE && !shared,
+	                attributes_of(r)) == E_OK;
 }
 
 /*
@@ -141,6 +144,56 @@ static void map_around(struct rm *rm, struct region *r, uint64_t address, bool f
 	}
 	if (filled)
 		r->next_touch = at > address + PAGE ? at : address + PAGE;
+}
+
+/* -- large pages ------------------------------------------------------------------------------- */
+
+/* The region shows all of the 2 MiB that an address is in, as 2 MiB of its dataspace. */
+static bool shows_large(const struct region *r, uint64_t address)
+{
+	uint64_t base = range_align_down(address, 1ull << LARGE_BITS);
+	return base >= r->interval.start && base + (1ull << LARGE_BITS) <= r->interval.end &&
+	       index_of(r, base) % LARGE_PAGES == 0 && may_map_large(r->vspace, base);
+}
+
+static err_t map_large(struct rm *rm, struct region *r, uint64_t address, const struct page *page)
+{
+	return map_page(rm, r->vspace, range_align_down(address, 1ull << LARGE_BITS), page->frame,
+	                r->rights & RM_RIGHT_WRITE && page->holders == 1, attributes_of(r));
+}
+
+/*
+ * Where a region is touched in order, the next 2 MiB, which begin at the address, become one page.
+ * False: better not.
+ */
+static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
+{
+	struct dataspace *ds = r->dataspace;
+	const struct bank *bank = ds->object.bank;
+	uint64_t index = index_of(r, address), next = index;
+	if (address != r->next_touch || r->around < AROUND_MAX || ds->backing || ds->flags ||
+	    bank->limit - bank->used < LARGE_BANK_MIN || index + LARGE_PAGES > ds->size ||
+	    !shows_large(r, address) ||
+	    (radix_next(&ds->pages, &next) && next < index + LARGE_PAGES) ||
+	    radix_get(&ds->large, index / LARGE_PAGES) ||
+	    dataspace_fill_large(rm, ds, index) != E_OK)
+		return false;
+	r->next_touch = address + (1ull << LARGE_BITS);
+	return true;
+}
+
+/* The page is in a large one: that is mapped, or it is taken out of it. PENDING: that. */
+static err_t large_fault(struct rm *rm, struct region *r, uint64_t address, bool writes,
+                         const struct page *page)
+{
+	struct dataspace *ds = r->dataspace;
+	uint64_t index = index_of(r, address);
+	if (dataspace_is_whole(ds, index) && shows_large(r, address) &&
+	    !(writes && page->holders > 1))
+		return map_large(rm, r, address, page);
+	/* What has a backing has no large pages of its own. */
+	err_t err = dataspace_split(rm, ds->backing ? ds->backing : ds, index);
+	return err == E_OK ? E_PENDING : err;
 }
 
 /*
@@ -176,10 +229,19 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 			return wait_for_page(rm, source, index, fault);
 		if (!may_fill(ds, index))
 			return RM_FAULT_RESULT_LOST;
-		if (dataspace_fill(rm, ds, index, &page) != E_OK)
+		if (address % (1ull << LARGE_BITS) == 0 && fill_large(rm, r, address))
+			page = dataspace_page(ds, index, &shared);
+		else if (dataspace_fill(rm, ds, index, &page) != E_OK)
 			return RM_FAULT_RESULT_NO_MEMORY;
 		shared = false;
 		filled = true;
+	}
+	if (page_is_large(rm, page)) {
+		err_t err = large_fault(rm, r, address, access == RM_ACCESS_WRITE, page);
+		if (err != E_PENDING)
+			return err == E_OK ? RM_FAULT_RESULT_RESUME : RM_FAULT_RESULT_NO_MEMORY;
+		page = dataspace_page(ds, index, &shared);
+		filled = false;
 	}
 	if (access == RM_ACCESS_WRITE && shared) {
 		if (dataspace_own(rm, ds, index, &page) != E_OK)

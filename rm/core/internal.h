@@ -50,11 +50,12 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared);
 frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
                       uint64_t below);
 void frame_put(struct rm *rm, struct bank *bank, frame_t f);
+frame_t large_get(struct rm *rm, struct bank *bank);
 err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f);
 err_t memory_device_begin(struct rm *rm, uint64_t physical, uint32_t *c);
 void memory_device_end(struct rm *rm, uint32_t c);
 bool memory_refill(struct rm *rm);
-bool memory_is_low(const struct rm *rm);
+bool memory_has_work(const struct rm *rm);
 frame_t kernel_get(struct rm *rm, struct bank *bank);
 void kernel_put(struct rm *rm, struct bank *bank, frame_t f);
 frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsigned int bits);
@@ -115,6 +116,14 @@ err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t siz
 void dataspace_hold(struct dataspace *ds);
 void dataspace_drop(struct rm *rm, struct dataspace *ds);
 struct page *dataspace_page(const struct dataspace *ds, uint64_t index, bool *shared);
+static inline bool page_is_large(const struct rm *rm, const struct page *page)
+{
+	return chunk_of(rm, page->frame)->kind == CHUNK_LARGE;
+}
+bool dataspace_is_whole(const struct dataspace *ds, uint64_t index);
+err_t dataspace_fill_large(struct rm *rm, struct dataspace *ds, uint64_t index);
+err_t dataspace_split(struct rm *rm, struct dataspace *ds, uint64_t index);
+char *page_content(struct rm *rm, const struct page *page, uint64_t index);
 err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page);
 err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page);
 err_t dataspace_shadow(struct rm *rm, struct bank *bank, struct dataspace *source,
@@ -144,6 +153,7 @@ err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f
                unsigned int attributes);
 void unmap_frame(struct rm *rm, frame_t f);
 void unmap_page(struct rm *rm, struct vspace *vspace, uint64_t address);
+bool may_map_large(const struct vspace *vspace, uint64_t address);
 bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end);
 bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end);
 bool vspace_work(struct rm *rm, struct vspace *vspace);

@@ -8,7 +8,7 @@
  * one kernel object, or several of one size, are made. A chunk that is wholly free can be closed,
  * and opened as the other kind; four closed chunks of one piece become that piece again. A kernel
  * page can also become a frame where it is, when no other memory is left: its object slot then
- * holds the frame's capability.
+ * holds the frame's capability. A piece that is whole can become one frame of 2 MiB.
  *
  * Each chunk comes with the slots for its pages' capabilities and a page of struct frame, and,
  * once rm looks into one of its pages, slots for the copies with which those are mapped in rm's
@@ -24,7 +24,14 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum { KERNEL_RESERVE = 8, FRAME_RESERVE = 4, DIRECTORY = SLOT_PAGE };
+enum {
+	KERNEL_RESERVE = 8,
+	FRAME_RESERVE = 4,
+	DIRECTORY = SLOT_PAGE,
+	LARGE_PARTS = LARGE_PAGES / CHUNK_PAGES,
+	EMPTY_FRAMES = 6, /* chunks that are kept open though wholly free */
+	EMPTY_KERNEL = 1,
+};
 
 /* The kernel refused something: counted, for it should not. */
 err_t kernel_refused(struct rm *rm)
@@ -110,18 +117,17 @@ static bool window_slots(struct rm *rm, struct chunk *chunk)
 
 static bool window_table(struct rm *rm, frame_t f)
 {
-	uint32_t table = f / LARGE_PAGES;
-	if (bitmap_get(rm->window_tables, table))
+	frame_t *table = &rm->window_tables[f / LARGE_PAGES];
+	if (*table)
 		return true;
 	frame_t t = object_get(rm, rm->root, OBJ_X86_PAGE_TABLE, 0);
 	if (!t)
 		return false;
-	bool meanwhile = bitmap_get(rm->window_tables, table);
-	if (meanwhile || KERNEL(rm, window_table, kernel_slot(rm, t), f) != E_OK)
+	if (*table || KERNEL(rm, window_table, kernel_slot(rm, t), f) != E_OK)
 		kernel_put(rm, rm->root, t);
 	else
-		bitmap_put(rm->window_tables, table, true);
-	return bitmap_get(rm->window_tables, table);
+		*table = t;
+	return *table != 0;
 }
 
 /* Maps the frame in rm's window: by the original capability if nothing is, or by a copy. */
@@ -131,7 +137,8 @@ static bool window_show(struct rm *rm, frame_t f, bool by_copy)
 	struct chunk *chunk = chunk_of(rm, f);
 	slot_t slot = frame_slot(rm, f);
 	bool copies = by_copy || frame->original_used;
-	if (!window_table(rm, f) || (copies && !window_slots(rm, chunk)))
+	if ((chunk->kind != CHUNK_LARGE && !window_table(rm, f)) ||
+	    (copies && !window_slots(rm, chunk)))
 		return false;
 	if (copies) {
 		slot = (slot_t)chunk->window_page << SLOT_PAGE_BITS | f % CHUNK_PAGES;
@@ -167,21 +174,32 @@ static frame_t *slot_page_frame(const struct rm *rm, uint64_t slot_page)
 
 /* -- chunks ------------------------------------------------------------------------------------ */
 
-static uint32_t chunk_new(struct rm *rm, slot_t untyped, uint64_t base, unsigned int bits,
-                          uint32_t parent)
+static void chunk_new(struct rm *rm, slot_t untyped, uint64_t base, unsigned int bits)
 {
-	assert(rm->chunks_count < rm->chunks_max);
+	assert(rm->chunks_count < rm->parts_first);
 	uint32_t c = rm->chunks_count++;
 	bool large = bits == LARGE_BITS;
 	rm->chunks[c] = (struct chunk){
 		.untyped = untyped,
 		.base = base,
-		.parent = parent,
 		.kind = large ? CHUNK_LARGE_RAW : CHUNK_RAW,
 		.pages_bits = (uint8_t)(bits - PAGE_BITS),
 	};
 	chunks_push(rm, large ? &rm->large_raw : &rm->raw, c);
-	return c;
+}
+
+/*
+ * The numbers of the parts of a 2 MiB piece, or of its one frame: the first of four, for good. They
+ * have a page table's range of the window for themselves.
+ */
+static uint32_t large_parts(struct rm *rm, struct chunk *large)
+{
+	if (!large->parent) {
+		assert(rm->parts_next + LARGE_PARTS <= rm->chunks_max);
+		large->parent = rm->parts_next;
+		rm->parts_next += LARGE_PARTS;
+	}
+	return large->parent;
 }
 
 /* Cuts the next piece off the bulks; false: nothing is left, or there is no slot for it. */
@@ -206,7 +224,7 @@ static bool bulk_cut(struct rm *rm)
 			slot_put(rm, rm->root, slot);
 			return false;
 		}
-		chunk_new(rm, slot, bulk->base + bulk->used, bits, 0);
+		chunk_new(rm, slot, bulk->base + bulk->used, bits);
 		bulk->used += 1ull << bits;
 		return true;
 	}
@@ -217,9 +235,8 @@ static bool bulk_cut(struct rm *rm)
 static bool large_split(struct rm *rm, uint32_t c)
 {
 	struct chunk *large = &rm->chunks[c];
-	enum { PARTS = LARGE_PAGES / CHUNK_PAGES };
-	slot_t slots[PARTS];
-	for (unsigned int i = 0; i < PARTS; i++) {
+	slot_t slots[LARGE_PARTS];
+	for (unsigned int i = 0; i < LARGE_PARTS; i++) {
 		slots[i] = slot_get(rm, rm->root);
 		bool good = slots[i] != 0;
 		if (good && KERNEL(rm, retype, large->untyped, OBJ_UNTYPED, CHUNK_BITS + PAGE_BITS,
@@ -236,18 +253,17 @@ static bool large_split(struct rm *rm, uint32_t c)
 	}
 	chunks_remove(rm, &rm->large_raw, c);
 	large->kind = CHUNK_SPLIT;
-	large->free = PARTS;
-	uint32_t first = large->parent;
-	for (unsigned int i = 0; i < PARTS; i++) {
-		uint64_t base = large->base + (uint64_t)i * CHUNK_PAGES * PAGE;
-		if (first) {
-			rm->chunks[first + i].untyped = slots[i];
-			rm->chunks[first + i].kind = CHUNK_RAW;
-			chunks_push(rm, &rm->raw, first + i);
-		} else {
-			uint32_t made = chunk_new(rm, slots[i], base, CHUNK_BITS + PAGE_BITS, c);
-			large->parent = i == 0 ? made : large->parent;
-		}
+	large->free = LARGE_PARTS;
+	uint32_t first = large_parts(rm, large);
+	for (unsigned int i = 0; i < LARGE_PARTS; i++) {
+		rm->chunks[first + i] = (struct chunk){
+			.untyped = slots[i],
+			.base = large->base + (uint64_t)i * CHUNK_PAGES * PAGE,
+			.parent = c,
+			.kind = CHUNK_RAW,
+			.pages_bits = CHUNK_BITS,
+		};
+		chunks_push(rm, &rm->raw, first + i);
 	}
 	return true;
 }
@@ -257,12 +273,11 @@ static void large_join(struct rm *rm, uint32_t c)
 {
 	struct chunk *large = &rm->chunks[c];
 	rm->ops->revoke(rm->kernel, large->untyped);
-	for (unsigned int i = 0; i < LARGE_PAGES / CHUNK_PAGES; i++) {
+	for (unsigned int i = 0; i < LARGE_PARTS; i++) {
 		struct chunk *part = &rm->chunks[large->parent + i];
 		chunks_remove(rm, &rm->raw, large->parent + i);
 		slot_put(rm, rm->root, part->untyped);
-		part->untyped = 0;
-		part->kind = CHUNK_NONE;
+		*part = (struct chunk){ 0 };
 	}
 	large->kind = CHUNK_LARGE_RAW;
 	chunks_push(rm, &rm->large_raw, c);
@@ -284,6 +299,22 @@ static struct frame_list *free_list(struct rm *rm, const struct frame *frame)
 	}
 }
 
+/* Its pages' capabilities are gone already. */
+static void chunk_empty(struct rm *rm, struct chunk *chunk)
+{
+	const uint32_t pages[] = { chunk->slot_page, chunk->object_page, chunk->window_page };
+	struct frame *frames = chunk->frames;
+	for (unsigned int i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (pages[i])
+			slots_unmake(rm, rm->root, *slot_page_frame(rm, pages[i]), pages[i]);
+	*chunk = (struct chunk){ .untyped = chunk->untyped,
+		                 .base = chunk->base,
+		                 .parent = chunk->parent,
+		                 .kind = CHUNK_RAW,
+		                 .pages_bits = chunk->pages_bits };
+	rm->root->pages.put(rm->root->pages.ctx, frames);
+}
+
 static void chunk_close(struct rm *rm, uint32_t c)
 {
 	struct chunk *chunk = &rm->chunks[c];
@@ -296,22 +327,9 @@ static void chunk_close(struct rm *rm, uint32_t c)
 	}
 	chunks_remove(rm, &rm->empty[chunk->kind], c);
 	rm->ops->revoke(rm->kernel, chunk->untyped);
-	slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->slot_page), chunk->slot_page);
-	if (chunk->kind == CHUNK_KERNEL)
-		slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->object_page),
-		             chunk->object_page);
-	if (chunk->window_page)
-		slots_unmake(rm, rm->root, *slot_page_frame(rm, chunk->window_page),
-		             chunk->window_page);
-	struct frame *frames = chunk->frames;
-	*chunk = (struct chunk){ .untyped = chunk->untyped,
-		                 .base = chunk->base,
-		                 .parent = chunk->parent,
-		                 .kind = CHUNK_RAW,
-		                 .pages_bits = chunk->pages_bits };
-	rm->root->pages.put(rm->root->pages.ctx, frames);
+	chunk_empty(rm, chunk);
 	chunks_push(rm, &rm->raw, c);
-	if (chunk->parent && ++rm->chunks[chunk->parent].free == LARGE_PAGES / CHUNK_PAGES)
+	if (chunk->parent && ++rm->chunks[chunk->parent].free == LARGE_PARTS)
 		large_join(rm, chunk->parent);
 }
 
@@ -358,6 +376,38 @@ static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
 	list->count += pages;
 }
 
+/*
+ * What a chunk needs to be open: slots, records, and the capabilities of its pages, made out of an
+ * untyped. False: no memory is left for that.
+ */
+static bool chunk_fill(struct rm *rm, struct chunk *chunk, slot_t untyped, uint8_t kind)
+{
+	struct bank *root = rm->root;
+	enum abi_object type = kind == CHUNK_KERNEL   ? OBJ_UNTYPED
+	                       : kind == CHUNK_FRAMES ? OBJ_X86_4K_PAGE
+	                                              : OBJ_X86_LARGE_PAGE;
+	unsigned int count = kind == CHUNK_LARGE ? 1 : 1u << chunk->pages_bits;
+	frame_t slots = 0, objects = 0;
+	struct frame *frames = root->pages.get(root->pages.ctx);
+	bool good = frames && slots_make(rm, root, &slots, &chunk->slot_page) == E_OK &&
+	            (kind != CHUNK_KERNEL ||
+	             slots_make(rm, root, &objects, &chunk->object_page) == E_OK) &&
+	            KERNEL(rm, retype, untyped, type, PAGE_BITS,
+	                   (slot_t)chunk->slot_page << SLOT_PAGE_BITS, count) == E_OK;
+	chunk->frames = frames;
+	if (good)
+		return true;
+	if (objects)
+		slots_unmake(rm, root, objects, chunk->object_page);
+	if (slots)
+		slots_unmake(rm, root, slots, chunk->slot_page);
+	if (frames)
+		root->pages.put(root->pages.ctx, frames);
+	chunk->frames = NULL;
+	chunk->slot_page = chunk->object_page = 0;
+	return false;
+}
+
 /* Opens one more chunk. False: no memory is left for that. */
 static bool chunk_open(struct rm *rm, uint8_t kind)
 {
@@ -365,31 +415,9 @@ static bool chunk_open(struct rm *rm, uint8_t kind)
 		return false;
 	rm->opening = true;
 	uint32_t c = chunk_raw(rm, kind);
-	struct chunk *chunk = &rm->chunks[c];
-	struct bank *root = rm->root;
-	frame_t slots = 0, objects = 0;
-	uint32_t slot_page = 0, object_page = 0;
-	struct frame *frames = NULL;
-	bool good =
-	        c && slots_make(rm, root, &slots, &slot_page) == E_OK &&
-	        (kind != CHUNK_KERNEL || slots_make(rm, root, &objects, &object_page) == E_OK) &&
-	        (frames = root->pages.get(root->pages.ctx)) != NULL;
-	good = good && KERNEL(rm, retype, chunk->untyped,
-	                      kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, PAGE_BITS,
-	                      (slot_t)slot_page << SLOT_PAGE_BITS, 1u << chunk->pages_bits) == E_OK;
-	if (good) {
-		chunk->slot_page = slot_page;
-		chunk->object_page = object_page;
-		chunk->frames = frames;
+	bool good = c && chunk_fill(rm, &rm->chunks[c], rm->chunks[c].untyped, kind);
+	if (good)
 		chunk_opened(rm, c, kind);
-	} else {
-		if (frames)
-			root->pages.put(root->pages.ctx, frames);
-		if (objects)
-			slots_unmake(rm, root, objects, object_page);
-		if (slots)
-			slots_unmake(rm, root, slots, slot_page);
-	}
 	rm->opening = false;
 	return good;
 }
@@ -456,6 +484,89 @@ frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsig
 	return f;
 }
 
+/* -- frames of 2 MiB ---------------------------------------------------------------------------- */
+
+/* The chunk is open, and all of it is free; what kernel pages there must be stays. */
+static bool may_close(const struct rm *rm, const struct chunk *chunk)
+{
+	return chunk->free == CHUNK_PAGES &&
+	       (chunk->kind == CHUNK_FRAMES ||
+	        (chunk->kind == CHUNK_KERNEL &&
+	         rm->kernel_free.count > CHUNK_PAGES + 2 * KERNEL_RESERVE));
+}
+
+/* Closes the chunks of one piece if all of it is free. Not every piece is looked at. */
+static void large_gather(struct rm *rm)
+{
+	enum { TRIES = 16 };
+	uint32_t c = rm->empty[CHUNK_FRAMES].first;
+	for (unsigned int i = 0; i < TRIES && c; i++, c = rm->chunks[c].next) {
+		uint32_t parent = rm->chunks[c].parent, first = rm->chunks[parent].parent;
+		unsigned int free = 0;
+		for (uint32_t part = first; parent && part < first + LARGE_PARTS; part++)
+			free += rm->chunks[part].kind == CHUNK_RAW ||
+			        may_close(rm, &rm->chunks[part]);
+		if (free < LARGE_PARTS)
+			continue;
+		for (uint32_t part = first; part < first + LARGE_PARTS; part++)
+			if (may_close(rm, &rm->chunks[part]))
+				chunk_close(rm, part);
+		return;
+	}
+}
+
+/*
+ * A frame of 2 MiB, cleared, for the bank: LARGE_PAGES pages, whose number is the first's. 0: no
+ * piece of memory is whole, or not in the bank. (What is made for it may cut up pieces: the piece
+ * is chosen last, and then nothing can.)
+ */
+frame_t large_get(struct rm *rm, struct bank *bank)
+{
+	if (rm->opening || !bank_charge(bank, LARGE_PAGES))
+		return 0;
+	while (!rm->large_raw.first && bulk_cut(rm))
+		continue;
+	if (!rm->large_raw.first)
+		large_gather(rm);
+	uint32_t c = rm->large_raw.first;
+	struct chunk *large = &rm->chunks[c], filled = { .pages_bits = LARGE_BITS - PAGE_BITS };
+	rm->opening = true;
+	bool good = c && chunk_fill(rm, &filled, large->untyped, CHUNK_LARGE);
+	rm->opening = false;
+	if (!good) {
+		bank_release(bank, LARGE_PAGES);
+		return 0;
+	}
+	uint32_t first = large_parts(rm, large);
+	frame_t *table = &rm->window_tables[first / LARGE_PARTS], t = *table;
+	if (t) {
+		*table = 0;
+		kernel_put(rm, rm->root, t);
+	}
+	chunks_remove(rm, &rm->large_raw, c);
+	large->kind = CHUNK_SPLIT;
+	filled.base = large->base;
+	filled.parent = c;
+	filled.kind = CHUNK_LARGE;
+	rm->chunks[first] = filled;
+	*filled.frames = (struct frame){ .use = FRAME_PAGE };
+	rm->pages_given += LARGE_PAGES;
+	return first << CHUNK_BITS;
+}
+
+static void large_put(struct rm *rm, struct bank *bank, frame_t f)
+{
+	struct chunk *chunk = chunk_of(rm, f);
+	uint32_t c = chunk->parent;
+	rm->ops->revoke(rm->kernel, rm->chunks[c].untyped);
+	chunk_empty(rm, chunk);
+	*chunk = (struct chunk){ 0 };
+	rm->chunks[c].kind = CHUNK_LARGE_RAW;
+	chunks_push(rm, &rm->large_raw, c);
+	rm->pages_given -= LARGE_PAGES;
+	bank_release(bank, LARGE_PAGES);
+}
+
 /* -- frames ------------------------------------------------------------------------------------ */
 
 static uint64_t free_frames(const struct rm *rm)
@@ -508,8 +619,12 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 void frame_put(struct rm *rm, struct bank *bank, frame_t f)
 {
 	struct frame *frame = frame_at(rm, f);
-	if (chunk_of(rm, f)->kind == CHUNK_DEVICE) {
-		device_put(rm, f);
+	uint8_t kind = chunk_of(rm, f)->kind;
+	if (kind == CHUNK_DEVICE || kind == CHUNK_LARGE) {
+		if (kind == CHUNK_LARGE)
+			large_put(rm, bank, f);
+		else
+			device_put(rm, f);
 		return;
 	}
 	if (frame->has_page_slot) {
@@ -557,7 +672,7 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 	if (count > CHUNK_PAGES || !bank_charge(bank, count))
 		return 0;
 	for (unsigned int tries = 0; tries < 2; tries++) {
-		for (uint32_t c = rm->chunks_count; c-- > 1;) {
+		for (uint32_t c = rm->parts_next; c-- > 1;) {
 			const struct chunk *chunk = &rm->chunks[c];
 			uint64_t pages = 1ull << chunk->pages_bits;
 			if (chunk->kind != CHUNK_FRAMES || chunk->free < count ||
@@ -649,11 +764,35 @@ void memory_device_end(struct rm *rm, uint32_t c)
 }
 
 /*
+ * A chunk that is wholly free, while there are more of them than will be needed soon; of frames
+ * not one that was cleared, unless there are enough of those, too. 0: none.
+ */
+static uint32_t surplus(const struct rm *rm)
+{
+	uint32_t c = rm->empty[CHUNK_FRAMES].first;
+	if (rm->empty[CHUNK_KERNEL].count > EMPTY_KERNEL)
+		return rm->empty[CHUNK_KERNEL].first;
+	if (rm->empty[CHUNK_FRAMES].count <= EMPTY_FRAMES)
+		return 0;
+	for (unsigned int i = 0; i < EMPTY_FRAMES && c; i++, c = rm->chunks[c].next)
+		if (rm->chunks[c].frames[0].use != FRAME_CLEARED)
+			return c;
+	return rm->cleared.count >= CLEARED_WANTED + CHUNK_PAGES ? rm->empty[CHUNK_FRAMES].first
+	                                                         : 0;
+}
+
+/*
  * Has more frames cleared in advance (fresh memory first, which the kernel clears in one go), and
- * more that rm can write to at once, for copies. False: there are enough.
+ * more that rm can write to at once, for copies; closes chunks that are free, so that they can
+ * become anything again. False: all is as it should be.
  */
 bool memory_refill(struct rm *rm)
 {
+	uint32_t c = surplus(rm);
+	if (c) {
+		chunk_close(rm, c);
+		return true;
+	}
 	bool clears = rm->cleared.count < CLEARED_WANTED;
 	if (clears && chunk_open(rm, CHUNK_FRAMES))
 		return true;
@@ -669,9 +808,9 @@ bool memory_refill(struct rm *rm)
 	return good;
 }
 
-bool memory_is_low(const struct rm *rm)
+bool memory_has_work(const struct rm *rm)
 {
-	return rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
+	return surplus(rm) || rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 
 /* -- slots ------------------------------------------------------------------------------------- */
@@ -872,14 +1011,30 @@ static void *spare_page(struct rm *rm)
 	return page;
 }
 
-static uint32_t chunks_max(const struct rm_boot *boot)
+/* Chunks beside the parts of 2 MiB pieces, and those: their numbers come last. */
+static uint32_t parts_first(const struct rm_boot *boot)
 {
 	uint64_t chunks = 2 + boot->adopted / CHUNK_PAGES + 1 + DEVICE_CHUNKS_MAX;
 	for (uint32_t i = 0; i < boot->bulks_count; i++) {
-		uint64_t bytes = 1ull << boot->bulks[i].bits;
-		chunks += 2 + bytes / (CHUNK_PAGES * PAGE) + bytes / (LARGE_PAGES * PAGE);
+		unsigned int bits = boot->bulks[i].bits;
+		chunks += bits < LARGE_BITS ? 1 + (1u << bits) / (CHUNK_PAGES * PAGE)
+		                            : 1ull << (bits - LARGE_BITS);
 	}
-	return (uint32_t)chunks;
+	return (uint32_t)(chunks + LARGE_PARTS - 1) / LARGE_PARTS * LARGE_PARTS;
+}
+
+static uint32_t chunks_max(const struct rm_boot *boot)
+{
+	uint64_t parts = 0;
+	for (uint32_t i = 0; i < boot->bulks_count; i++)
+		if (boot->bulks[i].bits >= LARGE_BITS)
+			parts += (uint64_t)LARGE_PARTS << (boot->bulks[i].bits - LARGE_BITS);
+	return parts_first(boot) + (uint32_t)parts;
+}
+
+uint64_t rm_window_bytes(const struct rm_boot *boot)
+{
+	return (uint64_t)chunks_max(boot) * CHUNK_PAGES * PAGE;
 }
 
 /*
@@ -905,7 +1060,7 @@ uint64_t rm_tables_bytes(const struct rm_boot *boot)
 	return SPARE_PAGES * PAGE + round_page(chunks * sizeof(struct chunk)) +
 	       round_page(slots * sizeof(frame_t)) + round_page(bitset_words(slots) * 8) +
 	       round_page(bitmap_words(slots / DIRECTORY + 1) * 8) +
-	       round_page(bitmap_words(chunks) * 8);
+	       round_page(chunks / LARGE_PARTS * sizeof(frame_t));
 }
 
 /*
@@ -970,6 +1125,7 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	at += SPARE_PAGES * PAGE;
 	rm->chunks = (struct chunk *)at;
 	rm->chunks_max = chunks;
+	rm->parts_first = rm->parts_next = parts_first(boot);
 	at += round_page(chunks * sizeof(struct chunk));
 	rm->slot_page_frames = (frame_t *)at;
 	at += round_page(slots * sizeof(frame_t));
@@ -977,7 +1133,7 @@ err_t memory_init(struct rm *rm, const struct rm_boot *boot)
 	at += round_page(bitset_words(slots) * 8);
 	rm->directories = (uint64_t *)at;
 	at += round_page(bitmap_words(slots / DIRECTORY + 1) * 8);
-	rm->window_tables = (uint64_t *)at;
+	rm->window_tables = (frame_t *)at;
 	rm->slot_page_first = boot->slot_pages_first;
 	rm->slot_page_flat = boot->slot_pages_flat;
 	for (uint32_t i = 0; i < slots; i++)

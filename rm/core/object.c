@@ -102,7 +102,7 @@ static bool job_step(struct rm *rm, struct object *object)
 
 bool rm_has_work(const struct rm *rm)
 {
-	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) || memory_is_low(rm);
+	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) || memory_has_work(rm);
 }
 
 bool rm_step(struct rm *rm)

@@ -52,8 +52,11 @@ static err_t pin_buffer(struct rm *rm, struct thread *thread, uint64_t address)
 		return E_NOMEM;
 	}
 	bool shared;
-	struct page *page =
-	        dataspace_page(ds, r->first + (address - r->interval.start) / PAGE, &shared);
+	uint64_t index = r->first + (address - r->interval.start) / PAGE;
+	err_t err = dataspace_split(rm, ds, index);
+	if (err != E_OK)
+		return err;
+	struct page *page = dataspace_page(ds, index, &shared);
 	if (!page_pin(ds->object.bank, page))
 		return E_LIMIT;
 	thread->buffer = page;

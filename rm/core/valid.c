@@ -36,8 +36,14 @@ static void check_memory(struct walk *w)
 {
 	struct rm *rm = w->rm;
 	uint64_t given = 0;
-	for (uint32_t c = 1; c < rm->chunks_count; c++) {
+	for (uint32_t c = 1; c < rm->parts_next; c++) {
 		const struct chunk *chunk = &rm->chunks[c];
+		if (chunk->kind == CHUNK_LARGE) {
+			const struct frame *frame = &chunk->frames[0];
+			must(w, frame->use == FRAME_PAGE && frame->page->frame == c << CHUNK_BITS,
+			     "a large page and its frame name each other");
+			given += LARGE_PAGES;
+		}
 		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL &&
 		    chunk->kind != CHUNK_ADOPTED)
 			continue;
@@ -76,25 +82,58 @@ static void check_bank(struct walk *w, const struct bank *bank)
 		must(w, slab_valid(&bank->slab[i]), "a slab is valid");
 }
 
+/* index: the last one that it has. */
+static void check_page(struct walk *w, const struct dataspace *ds, const struct page *page,
+                       uint64_t index)
+{
+	const struct frame *frame = frame_at(w->rm, page->frame);
+	must(w, frame->use == FRAME_PAGE && frame->page == page, "a page has its frame");
+	must(w, page->holders > 0, "a page in a dataspace is held");
+	must(w, index < ds->size || ds->work == WORK_TRIM || ds->object.dying,
+	     "no page is beyond the end");
+	for (const struct mapping *m = frame->maps; m; m = m->next) {
+		must(w, m->frame == page->frame, "a mapping is of its frame");
+		must(w, *m->prev == m, "a frame's mappings are chained");
+		must(w, !(m->state == MAPPING_LIVE && m->writable && page->holders > 1),
+		     "nobody can write a shared page");
+	}
+}
+
+static uint64_t check_large(struct walk *w, const struct dataspace *ds, const struct large *large,
+                            uint64_t from)
+{
+	uint64_t count = 0, last = 0;
+	must(w, page_is_large(w->rm, large->page), "a large page has a large frame");
+	for (uint64_t i = 0; i < LARGE_PAGES; i++) {
+		if (!(large->has[i / 64] >> i % 64 & 1))
+			continue;
+		must(w, !radix_get(&ds->pages, from + i), "a page is in one place only");
+		last = from + i;
+		count++;
+	}
+	must(w, count == large->count && count > 0, "a large page counts what is in it");
+	must(w,
+	     !frame_at(w->rm, large->page->frame)->maps || count == LARGE_PAGES ||
+	             large->page->holders > 1,
+	     "a large page that is not whole is not mapped");
+	check_page(w, ds, large->page, last);
+	return count;
+}
+
 static void check_dataspace(struct walk *w, const struct dataspace *ds)
 {
-	uint64_t index = 0, resident = 0;
-	struct page *page;
-	must(w, radix_valid(&ds->pages), "a dataspace's index is valid");
+	uint64_t index = 0, resident = 0, key = 0;
+	const struct page *page;
+	const struct large *large;
+	must(w, radix_valid(&ds->pages) && radix_valid(&ds->large),
+	     "a dataspace's indices are valid");
 	for (; (page = (struct page *)radix_next(&ds->pages, &index)) != NULL; index++) {
-		const struct frame *frame = frame_at(w->rm, page->frame);
-		must(w, frame->use == FRAME_PAGE && frame->page == page, "a page has its frame");
-		must(w, page->holders > 0, "a page in a dataspace is held");
-		must(w, index < ds->size || ds->work == WORK_TRIM || ds->object.dying,
-		     "no page is beyond the end");
-		for (const struct mapping *m = frame->maps; m; m = m->next) {
-			must(w, m->frame == page->frame, "a mapping is of its frame");
-			must(w, *m->prev == m, "a frame's mappings are chained");
-			must(w, !(m->state == MAPPING_LIVE && m->writable && page->holders > 1),
-			     "nobody can write a shared page");
-		}
+		must(w, !page_is_large(w->rm, page), "a page by itself is not large");
+		check_page(w, ds, page, index);
 		resident++;
 	}
+	for (; (large = (struct large *)radix_next(&ds->large, &key)) != NULL; key++)
+		resident += check_large(w, ds, large, key * LARGE_PAGES);
 	must(w, resident == ds->resident, "a dataspace counts its pages");
 	uint32_t regions = 0;
 	for (const struct list *at = list_first(&ds->regions); at;
@@ -127,17 +166,20 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		const struct interval *interval = interval_find(&vspace->regions, address);
 		const struct region *r =
 		        interval ? container_of(interval, struct region, interval) : NULL;
-		must(w, r != NULL, "what is mapped is in a region");
+		must(w, r && r->dataspace, "what is mapped is in a region");
 		if (!r || !r->dataspace || r->dataspace->object.dying)
 			continue;
 		const struct dataspace *behind = r->dataspace->backing;
 		if (behind && (behind->object.dying || behind->work == WORK_TRIM))
 			continue; /* it loses its pages one after the other */
 		bool shared;
-		const struct page *page = dataspace_page(
-		        r->dataspace, r->first + (address - r->interval.start) / PAGE, &shared);
+		uint64_t index = r->first + (address - r->interval.start) / PAGE;
+		const struct page *page = dataspace_page(r->dataspace, index, &shared);
 		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
-		must(w, !m->writable || (r->rights & RM_RIGHT_WRITE && !shared),
+		must(w, !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index)),
+		     "what is mapped as a whole is whole");
+		bool may = r->rights & RM_RIGHT_WRITE || !list_is_empty(&r->ending);
+		must(w, !m->writable || (may && !shared),
 		     "what may be written is the region's own");
 		must(w, !r->dataspace->copy || r->dataspace->copy->work == WORK_HIDE,
 		     "nothing is mapped of what is being copied");
@@ -147,7 +189,7 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 
 static void check_vspace(struct walk *w, const struct vspace *vspace)
 {
-	uint64_t key = 0;
+	uint64_t key = 0, end = 0;
 	const struct leaf *leaf;
 	must(w, interval_map_valid(&vspace->regions), "an address space's regions are in order");
 	must(w, radix_valid(&vspace->leaves) && radix_valid(&vspace->tables),
@@ -155,6 +197,8 @@ static void check_vspace(struct walk *w, const struct vspace *vspace)
 	for (; (leaf = (struct leaf *)radix_next(&vspace->leaves, &key)) != NULL; key++) {
 		must(w, leaf->vspace == vspace && leaf->base >> LEAF_BITS == key,
 		     "a leaf is where it says");
+		must(w, leaf->base >= end, "no leaf is in a large one's range");
+		end = leaf->base + (1ull << (leaf->large ? LARGE_BITS : LEAF_BITS));
 		check_leaf(w, vspace, leaf);
 	}
 }

@@ -10,8 +10,12 @@
  * out as a whole, or the page alone; a fault maps it again without a new copy. The mappings of a
  * frame are chained, so that all of them can be ended.
  *
- * A region whose mappings are too many to end at once stays in the map, without a dataspace, on
- * vspace->ending, until steps have ended them.
+ * A large frame has a leaf for itself, at the beginning of its 2 MiB, of whose places the first is
+ * its mapping; there is no page table then, and no other leaf in them.
+ *
+ * A region whose mappings are too many to end at once stays in the map, without rights, on
+ * vspace->ending, until steps have ended them. Until then it is one of its dataspace's regions: a
+ * page that the dataspace gives up must not be seen there when somebody else writes to it.
  */
 #include "internal.h"
 #include <lib/assert.h>
@@ -39,11 +43,12 @@ static uint64_t table_key(unsigned int level, uint64_t address)
 	return (uint64_t)level << 32 | address >> table_shift(level);
 }
 
-/* The page tables for an address are there, and mapped. */
-static err_t tables_make(struct rm *rm, struct vspace *vspace, uint64_t address)
+/* The page tables for an address are there, down to the lowest level, and mapped. */
+static err_t tables_make(struct rm *rm, struct vspace *vspace, uint64_t address,
+                         unsigned int lowest)
 {
 	const struct lib_pages nodes = bank_nodes(bank_of(vspace));
-	for (unsigned int level = LEVELS; level > 0; level--) {
+	for (unsigned int level = LEVELS; level >= lowest; level--) {
 		uint64_t key = table_key(level, address), value = radix_get(&vspace->tables, key);
 		if (value & 1)
 			continue;
@@ -73,7 +78,7 @@ static bool has_children(const struct vspace *vspace, unsigned int level, uint64
 {
 	uint64_t base = range_align_down(address, 1ull << table_shift(level));
 	uint64_t end = base + (1ull << table_shift(level));
-	if (level == 1) {
+	if (level <= 2) {
 		uint64_t key = base >> LEAF_BITS;
 		return radix_next(&vspace->leaves, &key) && key < end >> LEAF_BITS;
 	}
@@ -104,6 +109,29 @@ static struct leaf *leaf_at(const struct vspace *vspace, uint64_t address)
 	if (recent && recent->base == range_align_down(address, 1ull << LEAF_BITS))
 		return recent;
 	return (struct leaf *)radix_get(&vspace->leaves, address >> LEAF_BITS);
+}
+
+/* The leaf that an address is in, or the next one behind it; NULL: none. */
+static struct leaf *leaf_from(const struct vspace *vspace, uint64_t address)
+{
+	uint64_t key = address >> TABLE_BITS << (TABLE_BITS - LEAF_BITS);
+	struct leaf *leaf = (struct leaf *)radix_next(&vspace->leaves, &key);
+	if (!leaf || leaf->large || key >= address >> LEAF_BITS)
+		return leaf;
+	key = address >> LEAF_BITS;
+	return (struct leaf *)radix_next(&vspace->leaves, &key);
+}
+
+static uint64_t leaf_end_of(const struct leaf *leaf)
+{
+	return leaf->base + (1ull << (leaf->large ? TABLE_BITS : LEAF_BITS));
+}
+
+/* The 2 MiB from an address on have no mappings of single pages. */
+bool may_map_large(const struct vspace *vspace, uint64_t address)
+{
+	const struct leaf *leaf = leaf_from(vspace, address);
+	return !leaf || leaf->large || leaf->base >= address + (1ull << TABLE_BITS);
 }
 
 static struct leaf *leaf_of(struct mapping *m)
@@ -219,7 +247,7 @@ struct mapping *mapping_at(const struct vspace *vspace, uint64_t address)
 	return m && m->state != MAPPING_NONE ? m : NULL;
 }
 
-/* The frame is mapped there, in place of any other. */
+/* The frame, of either size, is mapped there, in place of any other of its size. */
 err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,
                unsigned int attributes)
 {
@@ -229,8 +257,10 @@ err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f
 		return err;
 	struct mapping *m = &leaf->map[address >> PAGE_BITS & (SLOT_PAGE - 1)];
 	vspace->recent = leaf;
-	if (!leaf->has_table)
-		err = tables_make(rm, vspace, address);
+	if (!leaf->has_table) {
+		leaf->large = chunk_of(rm, f)->kind == CHUNK_LARGE;
+		err = tables_make(rm, vspace, address, leaf->large ? 2 : 1);
+	}
 	leaf->has_table = err == E_OK;
 	if (err == E_OK && m->state != MAPPING_NONE && m->frame != f)
 		mapping_remove(rm, m);
@@ -270,12 +300,11 @@ void unmap_frame(struct rm *rm, frame_t f)
 /* Ends mappings in [start, end); true: there are none any more. */
 bool unmap_step(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t end)
 {
-	uint64_t key = start >> LEAF_BITS;
-	struct leaf *leaf = (struct leaf *)radix_next(&vspace->leaves, &key);
+	struct leaf *leaf = leaf_from(vspace, start);
 	if (!leaf || leaf->base >= end)
 		return true;
-	uint64_t leaf_end_at = leaf->base + (1ull << LEAF_BITS);
-	if (start <= leaf->base && end >= leaf_end_at) {
+	uint64_t leaf_end_at = leaf_end_of(leaf);
+	if (leaf->large || (start <= leaf->base && end >= leaf_end_at)) {
 		leaf_end(rm, leaf);
 		return false;
 	}
@@ -331,13 +360,16 @@ static void hide_table(struct rm *rm, struct vspace *vspace, uint64_t base)
  */
 bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end)
 {
-	uint64_t key = *at >> LEAF_BITS;
-	const struct leaf *first = (struct leaf *)radix_next(&vspace->leaves, &key);
+	struct leaf *first = leaf_from(vspace, *at);
 	if (!first || first->base >= end)
 		return true;
 	uint64_t base = range_align_down(first->base, 1ull << TABLE_BITS);
 	uint64_t next = base + (1ull << TABLE_BITS);
-	if (*at <= base && end >= next) {
+	if (first->large) {
+		if (first->live > 0)
+			rm->ops->page_unmap(rm->kernel, mapping_slot(rm, &first->map[0]));
+		hide(first, 0);
+	} else if (*at <= base && end >= next) {
 		hide_table(rm, vspace, base);
 	} else {
 		uint64_t to = end < next ? end : next;
@@ -358,6 +390,11 @@ bool hide_step(struct rm *rm, struct vspace *vspace, uint64_t *at, uint64_t end)
 static struct region *region_at(struct interval *interval)
 {
 	return interval ? container_of(interval, struct region, interval) : NULL;
+}
+
+static bool region_ends(const struct region *r)
+{
+	return !list_is_empty(&r->ending);
 }
 
 static uint64_t region_pages(const struct region *r)
@@ -417,6 +454,7 @@ err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like
 	r->next_touch = start;
 	r->around = 1;
 	list_init(&r->link);
+	list_init(&r->ending);
 	if (ds)
 		region_show(r, ds);
 	return E_OK;
@@ -425,6 +463,7 @@ err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like
 static void region_free(struct rm *rm, struct region *r)
 {
 	region_hide(rm, r);
+	list_remove(&r->ending);
 	interval_remove(&r->vspace->regions, &r->interval);
 	record_put(bank_of(r->vspace), SLAB_RECORD, r);
 }
@@ -445,10 +484,11 @@ static err_t region_cut(struct rm *rm, struct vspace *vspace, uint64_t at)
 	upper->first = r->first + region_pages(r);
 	upper->next_touch = at;
 	list_init(&upper->link);
+	list_init(&upper->ending);
 	if (r->dataspace)
 		region_show_after(r, upper);
-	else if (!list_is_empty(&r->link))
-		list_push_back(&vspace->ending, &upper->link);
+	if (region_ends(r))
+		list_push_back(&vspace->ending, &upper->ending);
 	return E_OK;
 }
 
@@ -466,7 +506,7 @@ static bool ending_step(struct rm *rm, struct vspace *vspace)
 		answer_all(rm, &vspace->ending_waiters, E_OK);
 		return true;
 	}
-	struct region *r = container_of(link, struct region, link);
+	struct region *r = container_of(link, struct region, ending);
 	if (unmap_step(rm, vspace, r->interval.start, r->interval.end))
 		region_free(rm, r);
 	return false;
@@ -514,7 +554,8 @@ static err_t copy_region(struct rm *rm, struct vspace *vspace)
 	if (!r)
 		return E_OK;
 	uint64_t start = r->interval.start;
-	struct dataspace *ds = r->dataspace && !r->dataspace->object.dying ? r->dataspace : NULL;
+	bool shows = r->dataspace && !r->dataspace->object.dying && !region_ends(r);
+	struct dataspace *ds = shows ? r->dataspace : NULL;
 	bool copies = ds && r->inherit == RM_INHERIT_COPY && ds->kind != RM_DATASPACE_KIND_DEVICE;
 	err_t err = E_PENDING;
 	if (ds && r->inherit != RM_INHERIT_NONE) {
@@ -831,10 +872,10 @@ err_t on_region_unmap(void *server, struct proto_request *request,
 		return err;
 	struct region *r = region_at(interval_find_from(&vspace->regions, in->start));
 	for (; r && r->interval.start < end; r = region_at(interval_next(&r->interval))) {
-		if (!r->dataspace && !list_is_empty(&r->link))
-			continue; /* it ends already */
-		region_hide(rm, r);
-		list_push_back(&vspace->ending, &r->link);
+		if (region_ends(r))
+			continue;
+		r->rights = r->rights_max = 0;
+		list_push_back(&vspace->ending, &r->ending);
 	}
 	for (unsigned int i = 0; i < UNMAP_STEPS; i++)
 		if (ending_step(rm, vspace))
@@ -861,7 +902,7 @@ err_t on_region_protect(void *server, struct proto_request *request,
 	/* All of it must be there, and be allowed. */
 	while (at < end) {
 		const struct region *r = region_at(interval_find(&vspace->regions, at));
-		if (!r || !r->dataspace)
+		if (!r || !r->dataspace || region_ends(r))
 			return E_NOENT;
 		if (in->rights & ~r->rights_max)
 			return E_PERM;
@@ -914,9 +955,9 @@ err_t on_vspace_read(void *server, struct proto_request *request,
 		if (!r || !r->dataspace || r->dataspace->kind == RM_DATASPACE_KIND_DEVICE ||
 		    !(r->rights & RM_RIGHT_READ))
 			break;
-		struct page *page = dataspace_page(
-		        r->dataspace, r->first + (at - r->interval.start) / PAGE, &shared);
-		const char *content = page ? frame_window(rm, page->frame) : NULL;
+		uint64_t index = r->first + (at - r->interval.start) / PAGE;
+		struct page *page = dataspace_page(r->dataspace, index, &shared);
+		const char *content = page ? page_content(rm, page, index) : NULL;
 		if (!content)
 			break;
 		__builtin_memcpy(&out->content[out->content_count++], content + at % PAGE, 8);

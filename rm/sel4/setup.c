@@ -210,11 +210,7 @@ static word_t choose_untyped(struct rm_boot *boot, const struct abi_boot_info *i
                              uint64_t *window)
 {
 	list_bulks(boot, info, ~0ul);
-	uint64_t pages = 0;
-	for (uint32_t i = 0; i < boot->bulks_count; i++)
-		pages += (1ul << (boot->bulks[i].bits - PAGE_BITS)) + 2 * CHUNK_PAGES;
-	/* Numbers of frames are given to 2 MiB pieces as well as to their parts. */
-	*window = 2 * pages * PAGE;
+	*window = rm_window_bytes(boot);
 	uint64_t bytes = boot_bytes(boot, *window);
 	word_t bits = BITS_4K;
 	while (1ul << bits < bytes)

@@ -8,8 +8,8 @@
 void check_step(void)
 {
 	const struct rm *rm = &w.rm;
-	uint64_t frames =
-	        w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages - w.kernel.device_frames;
+	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages -
+	                  w.kernel.device_frames + w.kernel.large_frames * (LARGE_PAGES - 1);
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
 	                 rm->dirty.count - rm->ready.count;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
@@ -122,8 +122,9 @@ void check_end(void)
 {
 	const struct rm *rm = &w.rm;
 	uint64_t kernel = 0, meta = rm->objects.pages, by_use[16] = { 0 };
-	for (uint32_t c = 1; c < rm->chunks_count; c++) {
+	for (uint32_t c = 1; c < rm->parts_next; c++) {
 		const struct chunk *chunk = &rm->chunks[c];
+		MUST(chunk->kind != CHUNK_LARGE, "a large page is left");
 		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL)
 			continue;
 		bool boot = (char *)chunk->frames < rm->window ||

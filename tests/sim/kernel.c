@@ -192,10 +192,10 @@ static void window_unmap(struct sim_kernel *k, uint64_t page)
 {
 	struct sim_object *o = &k->objects[k->window_frames[page]];
 	if (o->refs > 1)
-		memcpy(k->physical + o->base, k->window + page * PAGE, PAGE);
+		memcpy(k->physical + o->base, k->window + page * PAGE, 1ull << o->bits);
 	o->data = 0;
 	k->window_frames[page] = 0;
-	POISON(k->window + page * PAGE, PAGE);
+	POISON(k->window + page * PAGE, 1ull << o->bits);
 }
 
 static void tcb_end(struct sim_kernel *k, uint32_t t)
@@ -251,6 +251,7 @@ static void object_end(struct sim_kernel *k, uint32_t id)
 	case SIM_FRAME:
 		k->frames_of_pages -= o->used;
 		k->device_frames -= o->is_device;
+		k->large_frames -= o->bits == LARGE_BITS;
 		break;
 	case SIM_TABLE:
 	case SIM_PML4:
@@ -278,7 +279,7 @@ static uint32_t *table_for(const struct sim_kernel *k, uint32_t pml4, unsigned i
 	uint32_t *table = k->tables[k->objects[pml4].data];
 	for (unsigned int at = LEVELS; at >= level && at > 0; at--) {
 		uint32_t next = table[index_of(at, address)];
-		if (!next)
+		if (!next || next & SIM_TABLE_LARGE)
 			return NULL;
 		table = k->tables[k->objects[next].data];
 	}
@@ -287,8 +288,10 @@ static uint32_t *table_for(const struct sim_kernel *k, uint32_t pml4, unsigned i
 
 uint32_t sim_walk(const struct sim_kernel *k, uint32_t pml4, uint64_t address, bool *write)
 {
-	const uint32_t *table = table_for(k, pml4, 1, address);
-	uint32_t entry = table ? table[index_of(0, address)] : 0;
+	const uint32_t *table = table_for(k, pml4, 2, address);
+	uint32_t entry = table ? table[index_of(1, address)] : 0;
+	if (entry && !(entry & SIM_TABLE_LARGE))
+		entry = k->tables[k->objects[entry].data][index_of(0, address)];
 	*write = entry & SIM_TABLE_WRITE;
 	return entry & SIM_TABLE_OBJECT;
 }
@@ -299,7 +302,8 @@ static void unmap(struct sim_kernel *k, const struct sim_cap *c)
 	uint32_t pml4 = k->asids[c->asid];
 	if (!pml4)
 		return;
-	unsigned int level = c->type == SIM_FRAME ? 0 : k->objects[c->object].bits;
+	const struct sim_object *o = &k->objects[c->object];
+	unsigned int level = c->type == SIM_FRAME ? o->bits == LARGE_BITS : o->bits;
 	uint32_t *table = table_for(k, pml4, level + 1, c->address);
 	uint32_t *entry = table ? &table[index_of(level, c->address)] : NULL;
 	if (entry && (*entry & SIM_TABLE_OBJECT) == c->object)
@@ -321,6 +325,8 @@ static void cap_delete(struct sim_kernel *k, uint32_t at)
 	*c = (struct sim_cap){ 0 };
 	if (cap.type == SIM_FRAME && cap.asid == SIM_ASID_WINDOW)
 		window_unmap(k, cap.address);
+	else if (cap.type == SIM_TABLE && cap.asid == SIM_ASID_WINDOW)
+		k->window_tables[cap.address] = 0;
 	else if ((cap.type == SIM_FRAME || cap.type == SIM_TABLE) && cap.asid)
 		unmap(k, &cap);
 	if (at >= SIM_CAP_SYSTEM && at < SIM_CAP_SYSTEM + SIM_SLOT_PAGES)
@@ -334,22 +340,25 @@ static void cap_delete(struct sim_kernel *k, uint32_t at)
 
 /* -- physical memory --------------------------------------------------------------------------- */
 
-char *sim_content(struct sim_kernel *k, uint32_t frame)
+char *sim_content(struct sim_kernel *k, uint32_t frame, uint64_t page)
 {
 	const struct sim_object *o = &k->objects[frame];
 	MUST(o->type == SIM_FRAME, "kernel: object %u is no frame", frame);
-	k->touched[o->base >> PAGE_BITS] = true;
-	return o->data ? k->window + (uint64_t)o->data * PAGE : k->physical + o->base;
+	uint64_t at = page * PAGE & ((1ull << o->bits) - 1);
+	k->touched[(o->base + at) >> PAGE_BITS] = true;
+	return (o->data ? k->window + (uint64_t)o->data * PAGE : k->physical + o->base) + at;
 }
 
 static void frame_init(struct sim_kernel *k, const struct sim_object *o)
 {
-	uint64_t page = o->base >> PAGE_BITS;
-	if (page >= k->physical_pages)
-		k->physical_pages = page + 1;
-	if (k->touched[page])
-		memset(k->physical + o->base, 0, PAGE);
-	k->touched[page] = false;
+	uint64_t page = o->base >> PAGE_BITS, end = page + (1ull << (o->bits - PAGE_BITS));
+	if (end > k->physical_pages)
+		k->physical_pages = end;
+	for (; page < end; page++) {
+		if (k->touched[page])
+			memset(k->physical + page * PAGE, 0, PAGE);
+		k->touched[page] = false;
+	}
 }
 
 static void table_init(struct sim_kernel *k, uint32_t o)
@@ -407,6 +416,8 @@ static struct made made_of(enum abi_object type, unsigned int size_bits)
 		return (struct made){ SIM_TABLE, PAGE_BITS, 2 };
 	case OBJ_X86_PAGE_TABLE:
 		return (struct made){ SIM_TABLE, PAGE_BITS, 1 };
+	case OBJ_X86_LARGE_PAGE:
+		return (struct made){ SIM_FRAME, LARGE_BITS, 0 };
 	default:
 		MUST(type == OBJ_X86_4K_PAGE, "kernel: retype to type %u", type);
 		return (struct made){ SIM_FRAME, PAGE_BITS, 0 };
@@ -436,6 +447,8 @@ static uint32_t make(struct sim_kernel *k, uint32_t untyped, enum abi_object typ
 		frame_init(k, &k->objects[o]);
 		k->objects[o].used = u->bits == PAGE_BITS;
 		k->frames_of_pages += u->bits == PAGE_BITS;
+		k->large_frames += made.bits == LARGE_BITS;
+		k->large_made += made.bits == LARGE_BITS;
 	}
 	if (made.type == SIM_TABLE || made.type == SIM_PML4)
 		table_init(k, o);
@@ -692,20 +705,23 @@ static enum abi_error op_page_map(void *kernel, slot_t page, slot_t vspace, uint
 	struct sim_kernel *k = kernel;
 	struct sim_cap *c = cap_of(k, page, SIM_FRAME, "page_map");
 	uint16_t asid = asid_of(k, vspace);
-	MUST(address % PAGE == 0 && address < RM_USER_TOP, "kernel: page_map at %#lx", address);
+	unsigned int bits = object_of(k, c)->bits, level = bits == LARGE_BITS;
+	MUST(address % (1ull << bits) == 0 && address < RM_USER_TOP, "kernel: page_map at %#lx",
+	     address);
 	MUST(!c->asid || (c->asid == asid && c->address == address),
 	     "kernel: page_map: the capability is mapped elsewhere");
 	MUST((attributes & 7) == VM_WRITE_BACK || (attributes & 7) == VM_UNCACHEABLE ||
 	             (attributes & 7) == VM_WRITE_COMBINING,
 	     "kernel: page_map with attributes %#x", attributes);
-	uint32_t *table = table_for(k, k->asids[asid], 1, address);
+	uint32_t *table = table_for(k, k->asids[asid], level + 1, address);
 	MUST(table, "kernel: page_map at %#lx: a table is missing", address);
-	uint32_t *entry = &table[index_of(0, address)];
+	uint32_t *entry = &table[index_of(level, address)];
 	MUST(!*entry || (*entry & SIM_TABLE_OBJECT) == c->object,
-	     "kernel: page_map at %#lx: another frame is mapped there", address);
+	     "kernel: page_map at %#lx: another frame, or a table, is mapped there", address);
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
-	*entry = c->object | (rights & c->rights & RIGHT_WRITE ? (uint32_t)SIM_TABLE_WRITE : 0);
+	*entry = c->object | (level ? (uint32_t)SIM_TABLE_LARGE : 0) |
+	         (rights & c->rights & RIGHT_WRITE ? (uint32_t)SIM_TABLE_WRITE : 0);
 	c->asid = asid;
 	c->address = address;
 	return ERR_NONE;
@@ -727,21 +743,25 @@ static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 	struct sim_kernel *k = kernel;
 	struct sim_cap *c = cap_of(k, frame, SIM_FRAME, "window_map");
 	struct sim_object *o = object_of(k, c);
+	bool large = o->bits == LARGE_BITS;
 	MUST(page && page < SIM_PAGES && !c->asid && !o->is_device && !k->window_frames[page] &&
-	             k->window_tables[page / LARGE_PAGES],
+	             !k->window_tables[page / LARGE_PAGES] == large &&
+	             (!large || page % LARGE_PAGES == 0),
 	     "kernel: window_map of %#lx at page %#x", frame, page);
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	char *window = k->window + (uint64_t)page * PAGE;
-	UNPOISON(window, PAGE);
+	UNPOISON(window, 1ull << o->bits);
 	if (page >= k->window_pages)
 		k->window_pages = page + 1;
 	/* From now on the bytes are there. */
-	if (k->touched[o->base >> PAGE_BITS])
-		memcpy(window, k->physical + o->base, PAGE);
-	else
-		memset(window, 0, PAGE);
-	k->touched[o->base >> PAGE_BITS] = true;
+	for (uint64_t at = 0; at < 1ull << o->bits; at += PAGE) {
+		if (k->touched[(o->base + at) >> PAGE_BITS])
+			memcpy(window + at, k->physical + o->base + at, PAGE);
+		else
+			memset(window + at, 0, PAGE);
+		k->touched[(o->base + at) >> PAGE_BITS] = true;
+	}
 	o->data = page;
 	k->window_frames[page] = c->object;
 	c->asid = SIM_ASID_WINDOW;
@@ -758,6 +778,8 @@ static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	k->window_tables[page / LARGE_PAGES] = c->object;
+	c->asid = SIM_ASID_WINDOW;
+	c->address = page / LARGE_PAGES;
 	return ERR_NONE;
 }
 
@@ -1073,7 +1095,7 @@ void sim_kernel_init(struct sim_kernel *k)
 	k->asid_pools = 0;
 	k->fail_in = k->fail_every = k->acquired = k->failed = k->ops = k->signals = 0;
 	k->irqs = 0;
-	k->pages_used = k->frames_of_pages = k->device_frames = 0;
+	k->pages_used = k->frames_of_pages = k->device_frames = k->large_frames = 0;
 	k->may_be_empty = 0;
 	k->off = false;
 	/* What the root task was loaded with: the slots below rm's own. */
@@ -1203,7 +1225,9 @@ static uint64_t mapped_below(const struct sim_kernel *k, uint32_t table, unsigne
 	uint64_t count = 0;
 	for (unsigned int i = 0; i < 512; i++)
 		if (entries[i])
-			count += level == 0 ? 1 : mapped_below(k, entries[i], level - 1);
+			count += level == 0 || entries[i] & SIM_TABLE_LARGE
+			                 ? 1
+			                 : mapped_below(k, entries[i], level - 1);
 	return count;
 }
 

@@ -102,7 +102,7 @@ static void some_machine(struct rm_boot *boot)
 	uint64_t at = 0x100000, end = at + ((uint64_t)16 << 20);
 	if (one_in(3))
 		end = at + ((uint64_t)(16 + below(48)) << 20);
-	if (one_in(20))
+	if (one_in(10))
 		end = at + ((uint64_t)(64 + below(448)) << 20);
 	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++, at += PAGE) {
 		boot->boot_pages[i] = BOOT_SLOT + i;
@@ -225,6 +225,27 @@ static void end_all(void)
 	}
 }
 
+/* All memory is free, but what rm has for itself: it can be had in large pages, again and again. */
+static void take_large(void)
+{
+	enum { MOST = 64 };
+	struct bank *bank = w.rm.root;
+	frame_t f[MOST];
+	unsigned int count = 0;
+	while (count < MOST && (f[count] = large_get(&w.rm, bank)) != 0) {
+		char *content = frame_window(&w.rm, f[count]);
+		for (unsigned int at = 0; content && at < 1 << LARGE_BITS; at += PAGE)
+			MUST(!*(uint64_t *)(content + at + 8 * below(512)),
+			     "a large page is not clear");
+		if (content)
+			memset(content + below(512) * PAGE, 0x5a, PAGE);
+		count++;
+	}
+	w.large_end += count;
+	while (count > 0)
+		frame_put(&w.rm, bank, f[--count]);
+}
+
 static void end_world(void)
 {
 	note("the end");
@@ -238,6 +259,8 @@ static void end_world(void)
 	for (uint32_t i = 0; i < SENT_MAX; i++)
 		MUST(!w.sent[i].used, "a caller from step %lu is not answered (I8)",
 		     w.sent[i].step);
+	for (unsigned int i = 0; i < 3; i++)
+		take_large();
 	check_end();
 }
 
@@ -346,8 +369,10 @@ static void run_many(uint64_t first, uint64_t count, uint64_t steps)
 	double took = seconds() - start;
 	(void)printf("# %.0f steps/s: %lu seeds of %lu steps, %lu machines too small\n",
 	             (double)(count * steps) / took, count, steps, small);
-	(void)printf("# %lu requests, %lu faults, %lu accesses, %lu steps of rm, %lu answers\n",
-	             w.requests, w.faults, w.accesses, w.steps_rm, w.answers);
+	(void)printf("# %lu requests, %lu faults, %lu accesses, %lu steps of rm, %lu answers, "
+	             "%lu large pages\n",
+	             w.requests, w.faults, w.accesses, w.steps_rm, w.answers,
+	             w.kernel.large_made - w.large_end);
 	(void)printf("# at most %lu kernel ops for a request (method %u), %lu for a step (I5)\n",
 	             w.ops_request_max, w.ops_request_method, w.ops_step_max);
 	if (getenv("SIM_METHODS"))

@@ -14,6 +14,8 @@ static uint64_t some_pages(void)
 {
 	static const uint16_t sizes[] = { 1, 1, 2, 3, 4, 7, 16, 17, 40, 63, 64, 65, 128, 200, 513 };
 	if (one_in(60))
+		return 1024 + below(700);
+	if (one_in(60))
 		return one_in(2) ? RM_PAGES_MAX : chance() >> below(64);
 	return sizes[below(sizeof(sizes) / sizeof(sizes[0]))];
 }
@@ -23,6 +25,8 @@ static uint64_t some_address(const struct model_space *s)
 	if (s && s->regions && !one_in(4)) {
 		const struct model_region *r = &s->region[below(s->regions)];
 		uint64_t at = r->start + below(6) * PAGE;
+		if (r->end - r->start > 1ull << LARGE_BITS && one_in(2))
+			return at + (below(3) << LARGE_BITS) + below(2) * below(LARGE_PAGES) * PAGE;
 		return one_in(3) ? r->end : one_in(3) ? r->start : at;
 	}
 	static const uint64_t bases[] = { 0x400000,      0x5ff000, 0x800000,
@@ -292,6 +296,9 @@ static bool memory_body(struct request *r)
 	}
 	case RM_METHOD_DATASPACE_RESIZE: {
 		struct rm_dataspace_resize_in in = { .size = one_in(9) ? 0 : some_pages() };
+		const struct model_dataspace *m = model_dataspace(ID(w.held[r->target].badge));
+		if (m && m->size > LARGE_PAGES && m->size < 8 * LARGE_PAGES && one_in(2))
+			in.size = m->size - below(LARGE_PAGES);
 		PUT(r, in);
 		return true;
 	}
@@ -300,6 +307,8 @@ static bool memory_body(struct request *r)
 		struct rm_dataspace_clone_in in = { .size = m && m->size ? m->size : 1 };
 		if (one_in(3)) {
 			in.first = below(in.size);
+			if (in.size > LARGE_PAGES && one_in(2))
+				in.first -= in.first % LARGE_PAGES;
 			in.size = 1 + below(in.size - in.first);
 		}
 		PUT(r, in);
@@ -390,6 +399,11 @@ static bool space_body(struct request *r)
 	}
 	case RM_METHOD_REGION_UNMAP: {
 		struct rm_region_unmap_in in = { .start = some_address(s), .size = some_pages() };
+		if (s && s->regions > MODEL_REGIONS / 2) { /* not one more */
+			const struct model_region *one = &s->region[below(s->regions)];
+			in.start = one->start;
+			in.size = (one->end - one->start) / PAGE;
+		}
 		PUT(r, in);
 		return true;
 	}

@@ -129,7 +129,9 @@ struct model_dataspace *model_dataspace_new(struct dataspace *core, uint16_t bac
 
 static bool core_has(const struct model_dataspace *m, uint64_t index)
 {
-	return radix_get(&m->core->pages, index) != 0;
+	const struct large *large = (struct large *)radix_get(&m->core->large, index / LARGE_PAGES);
+	uint64_t i = index % LARGE_PAGES;
+	return radix_get(&m->core->pages, index) || (large && large->has[i / 64] >> i % 64 & 1);
 }
 
 /* A page of the shadow's own, if the core has one that is not written down yet. */
@@ -555,7 +557,7 @@ void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t f
 	if (m->device)
 		return;
 	uint64_t index = r->first + (address - r->start) / PAGE;
-	char *content = sim_content(&w.kernel, frame);
+	char *content = sim_content(&w.kernel, frame, address / PAGE);
 	check_words(m, index, content);
 	if (!write)
 		return;
@@ -582,6 +584,11 @@ uint64_t model_address(const struct model_space *s)
 	uint64_t page = one_in(3) ? below(pages < 4 ? pages : 4) : below(pages < 40 ? pages : 40);
 	if (one_in(200))
 		page = below(pages);
+	if (pages > LARGE_PAGES && one_in(3)) { /* near where large pages begin */
+		uint64_t from = LARGE_PAGES - r->start / PAGE % LARGE_PAGES;
+		page = from + below(pages / LARGE_PAGES) % 3 * LARGE_PAGES + below(4);
+		page = page < pages ? page : pages - 1;
+	}
 	if (r->flags & RM_REGION_FLAGS_GROWS_DOWN && one_in(4))
 		return (r->start - PAGE * (1 + below(one_in(10) ? 300 : 8))) & 0x7ffffffff000;
 	return r->start + page * PAGE + 8 * below(512);
@@ -600,20 +607,30 @@ static void check_zero(const char *content)
 	}
 }
 
+static void check_page(struct model_dataspace *m, uint64_t index, const struct page *page)
+{
+	uint32_t object = w.kernel.caps[frame_slot(&w.rm, page->frame)].object;
+	const char *content = sim_content(&w.kernel, object, index);
+	check_words(m, index, content);
+	check_zero(content);
+}
+
 static void check_dataspace(struct model_dataspace *m)
 {
-	uint64_t index = 0;
-	struct page *page;
+	uint64_t index = 0, key = 0;
+	const struct page *page;
+	const struct large *large;
 	MUST(m->core->size == m->size, "dataspace %#lx has %#lx pages, not %#lx", m->id,
 	     m->core->size, m->size);
 	for (; (page = (struct page *)radix_next(&m->core->pages, &index)) != NULL; index++) {
 		if (index >= m->size || m->device)
 			break;
-		uint32_t object = w.kernel.caps[frame_slot(&w.rm, page->frame)].object;
-		const char *content = sim_content(&w.kernel, object);
-		check_words(m, index, content);
-		check_zero(content);
+		check_page(m, index, page);
 	}
+	for (; (large = (struct large *)radix_next(&m->core->large, &key)) != NULL; key++)
+		for (unsigned int i = 0; i < LARGE_PAGES; i++)
+			if (large->has[i / 64] >> i % 64 & 1)
+				check_page(m, key * LARGE_PAGES + i, large->page);
 	for (uint32_t i = m->pages; i; i = w.pages[i].next)
 		MUST(core_has(m, w.pages[i].index), "page %#lx of dataspace %#lx is gone",
 		     w.pages[i].index, m->id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What programs do beside asking rm: touch memory, fault, call servers, serve. */
 #include "world.h"
+#include <string.h>
 
 void sim_logged(const char *text)
 {
@@ -77,8 +78,154 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 		model_touch(s, address, access == RM_ACCESS_WRITE, frame);
 }
 
+/* The first program's own object of a kind. */
+static uint32_t own(uint8_t kind)
+{
+	uint32_t i = 0;
+	while (!w.held[i].keep || w.held[i].kind != kind)
+		i++;
+	return i;
+}
+
+#define BODY(r, body)                                                                              \
+	(memcpy((r).words, &(body), sizeof(body)), (r).length = (sizeof(body) + 7) / 8)
+
+static struct model_space *vspace_of(int held)
+{
+	return held < 0 ? NULL : model_space(w.held[held].badge << 4 >> 4);
+}
+
+/*
+ * A program touches page after page of that region, or (0) any, up to a multiple of 2 MiB, and
+ * beyond: there a large page may begin. (Its thread is left out: few have one when they show so
+ * much.)
+ */
+static void sweep(struct model_space *s, uint64_t region)
+{
+	uint64_t at = 0, end = 0;
+	for (unsigned int i = 0; i < s->regions && (!end || one_in(2)); i++) {
+		const struct model_region *r = &s->region[i];
+		uint64_t edge = (r->start | ((1ull << LARGE_BITS) - 1)) + 1;
+		uint64_t start = edge - r->start > 64 * PAGE ? edge - 64 * PAGE : r->start;
+		if ((region && r->start != region) || edge + (1ull << LARGE_BITS) > r->end ||
+		    model_expect(s, start, RM_ACCESS_READ) != X_OK)
+			continue;
+		at = start;
+		end = edge + (1 + below(3)) * PAGE;
+	}
+	note("a program of %#lx touches %#lx to %#lx", s->id, at, end);
+	for (; at < end; at += PAGE) {
+		bool write = one_in(4);
+		enum rm_access access = write ? RM_ACCESS_WRITE : RM_ACCESS_READ;
+		uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
+		if (frame || model_expect(s, at, access) != X_OK)
+			continue;
+		struct fault fault = { 0 };
+		w.faults++;
+		list_init(&fault.link);
+		enum rm_fault_result result = fault_resolve(&w.rm, s->core, at, access, &fault);
+		MUST(model_result_ok(s, at, access, X_OK, result), "a touch of %#lx comes to %u",
+		     at, result);
+		frame = sim_walk(&w.kernel, s->pml4, at, &write);
+		if (result != RM_FAULT_RESULT_RESUME)
+			return;
+		model_touch(s, at, access == RM_ACCESS_WRITE, frame);
+	}
+}
+
+/* What a program may do with large pages that it has, and with their dataspace. */
+static void use_large(uint32_t vspace, uint32_t memory, uint64_t start, uint64_t pages)
+{
+	struct rm_dataspace_clone_in clone = { .first = below(3) * LARGE_PAGES };
+	struct rm_region_unmap_in unmap = { .start = start + below(pages) * PAGE };
+	struct rm_region_protect_in protect = { .start = unmap.start,
+		                                .size = 1,
+		                                .rights = (uint8_t)below(4) };
+	struct rm_dataspace_resize_in resize = { .size = below(pages) };
+	struct request r = { .target = memory };
+	unmap.size = 1 + below((start + pages * PAGE - unmap.start) / PAGE);
+	clone.first = clone.first < pages ? clone.first : below(pages);
+	clone.size = 1 + below(pages - clone.first);
+	switch (below(6)) {
+	case 0:
+	case 1:
+		r.method = RM_METHOD_DATASPACE_CLONE;
+		r.caps = 1;
+		r.cap[0] = own(KIND_BANK);
+		BODY(r, clone);
+		break;
+	case 2:
+		if (one_in(2)) {
+			unmap.start = start;
+			unmap.size = pages < LARGE_PAGES ? pages : LARGE_PAGES;
+		}
+		r.method = RM_METHOD_REGION_UNMAP;
+		r.target = vspace;
+		BODY(r, unmap);
+		break;
+	case 3:
+		r.method = RM_METHOD_REGION_PROTECT;
+		r.target = vspace;
+		BODY(r, protect);
+		break;
+	case 4:
+		r.method = RM_METHOD_DATASPACE_RESIZE;
+		BODY(r, resize);
+		break;
+	default:
+		r.method = RM_METHOD_VSPACE_CLONE;
+		r.target = vspace;
+		r.caps = 1;
+		r.cap[0] = own(KIND_BANK);
+		break;
+	}
+	const struct model_space *s = vspace_of((int)vspace);
+	if (s && s->regions < MODEL_REGIONS / 2 && !model_is_crowded() &&
+	    sim_is_held(&w.kernel, w.held[r.target].cap))
+		(void)send_request(&r);
+}
+
+/* A program wants much memory, at a multiple of 2 MiB, and uses it. */
+static void want_much(void)
+{
+	int vspace = one_in(2) ? (int)own(KIND_VSPACE) : pick(KIND_VSPACE);
+	struct rm_dataspace_create_in create = { .size = 1024 + below(700), .align = PAGE_BITS };
+	struct rm_region_map_in map = { .start = (1 + below(40)) << LARGE_BITS,
+		                        .size = create.size,
+		                        .rights = RM_RIGHT_READ | RM_RIGHT_WRITE,
+		                        .flags = RM_REGION_FLAGS_FIXED,
+		                        .inherit = RM_INHERIT_COPY };
+	struct request r = { .method = RM_METHOD_DATASPACE_CREATE, .target = own(KIND_BANK) };
+	struct model_space *s = vspace_of(vspace);
+	BODY(r, create);
+	if (!s || s->regions > MODEL_REGIONS / 3 || model_is_crowded() || w.sealed ||
+	    w.waiting > SENT_MAX / 2 || send_request(&r) != E_OK ||
+	    w.held[w.held_count - 1].kind != KIND_DATASPACE)
+		return;
+	uint32_t memory = w.held_count - 1;
+	uint64_t badge = w.held[memory].badge;
+	r = (struct request){ .method = RM_METHOD_REGION_MAP,
+		              .target = (uint32_t)vspace,
+		              .caps = 1,
+		              .cap = { memory } };
+	BODY(r, map);
+	if (send_request(&r) != E_OK)
+		return;
+	sweep(s, map.start);
+	for (unsigned int i = (unsigned int)below(4); i > 0 && w.held[memory].badge == badge; i--)
+		use_large((uint32_t)vspace, memory, map.start, map.size);
+}
+
 void thread_chance(void)
 {
+	if (one_in(w.seed % 4 ? 60 : 6)) {
+		int vspace = one_in(2) ? (int)own(KIND_VSPACE) : pick(KIND_VSPACE);
+		if (one_in(3))
+			want_much();
+		else if (vspace_of(vspace))
+			sweep(vspace_of(vspace), 0);
+		return;
+	}
 	uint32_t t = sim_some_thread(&w.kernel, (uint32_t)below(w.kernel.tcbs_end));
 	if (!t)
 		return;

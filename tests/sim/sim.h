@@ -95,7 +95,11 @@ struct sim_call {
 	uint32_t user; /* the driver's */
 };
 
-enum { SIM_TABLE_WRITE = 1 << 30, SIM_TABLE_OBJECT = SIM_TABLE_WRITE - 1 };
+enum {
+	SIM_TABLE_WRITE = 1 << 30,
+	SIM_TABLE_LARGE = 1 << 29, /* of a page directory: a frame, not a table */
+	SIM_TABLE_OBJECT = SIM_TABLE_LARGE - 1
+};
 
 struct sim_kernel {
 	struct sim_cap *caps;
@@ -114,7 +118,7 @@ struct sim_kernel {
 	/* Physical memory: where it is, and whether it must be cleared. */
 	char *physical, *window;
 	bool *touched;
-	uint32_t *window_frames; /* objects, by page of the window */
+	uint32_t *window_frames; /* objects, by page of the window; a large one's first */
 	uint32_t *window_tables;
 	uint64_t window_pages, physical_pages;
 	uint8_t *slot_page_there, *directory_there;
@@ -125,7 +129,7 @@ struct sim_kernel {
 	uint64_t failed;
 	uint64_t ops; /* all */
 	uint64_t signals;
-	uint64_t device_frames;
+	uint64_t device_frames, large_frames, large_made;
 	uint64_t pages_used, frames_of_pages; /* untypeds of a page with something in them */
 	uint64_t adopted;                     /* physical address of what was loaded at boot */
 	slot_t may_be_empty;
@@ -166,13 +170,13 @@ const struct sim_cap *sim_thread_handler(const struct sim_kernel *k, uint32_t tc
 
 bool sim_thread_whole(const struct sim_kernel *k, uint32_t tcb);
 
-/* Pages that are mapped in an address space. */
+/* Frames that are mapped in an address space. */
 uint64_t sim_mapped(const struct sim_kernel *k, uint32_t pml4);
 
-/* What address maps what; 0: nothing. *write: it may be written. */
+/* What an address maps; 0: nothing. *write: it may be written. The frame may be one of 2 MiB. */
 uint32_t sim_walk(const struct sim_kernel *k, uint32_t pml4, uint64_t address, bool *write);
-/* The bytes of a frame. */
-char *sim_content(struct sim_kernel *k, uint32_t frame);
+/* The bytes of a frame's page of that number, counted from any multiple of its size on. */
+char *sim_content(struct sim_kernel *k, uint32_t frame, uint64_t page);
 
 /* The driver's: a caller's wait is over. cancelled: by the kernel, without a server's answer. */
 void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned int length,

@@ -73,7 +73,7 @@ enum {
 	MODEL_DATASPACES = 1024,
 	MODEL_PAGES = 1 << 15,
 	MODEL_SPACES = 128,
-	MODEL_REGIONS = 64,
+	MODEL_REGIONS = 96,
 	MODEL_WORDS = 4
 };
 
@@ -128,6 +128,7 @@ struct world {
 	bool verbose, sealed;
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
+	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	uint64_t recent[32]; /* ids of sessions, roots, notifications */
 	struct model_dataspace ds[MODEL_DATASPACES];

@@ -96,7 +96,7 @@ enum chunk_kind {
 	CHUNK_DEVICE,    /* of one device dataspace; free: pages in use */
 	CHUNK_LARGE_RAW, /* an untyped of 2 MiB */
 	CHUNK_LARGE,     /* a frame of 2 MiB */
-	CHUNK_SPLIT,     /* 2 MiB that are four other chunks now */
+	CHUNK_SPLIT,     /* 2 MiB that are four other chunks, or one frame, now */
 };
 
 struct chunk {
@@ -176,7 +176,7 @@ struct event {
 /* Records: pages; regions, waiters, grants, watches; nodes of radix trees, names. */
 enum { SLAB_PAGE, SLAB_RECORD, SLAB_NODE, SLABS };
 enum { REPLIES_KEPT_MAX = 8 };
-enum { RECORD_BYTES = 136 };
+enum { RECORD_BYTES = 144 };
 
 /* All amounts are in pages. */
 struct bank {
@@ -199,17 +199,25 @@ struct bank {
 
 /* A page of memory, in one dataspace or, until one of them writes, in several of one bank. */
 struct page {
-	frame_t frame; /* FRAME_PAGE */
+	frame_t frame; /* FRAME_PAGE; of CHUNK_LARGE: LARGE_PAGES pages in one */
 	uint32_t holders;
 	uint32_t pins;
 };
 
+/* 2 MiB of a dataspace, as far as they are in one page: it is mapped as one while all of it is. */
+struct large {
+	struct page *page;
+	uint32_t count;
+	uint64_t has[LARGE_PAGES / 64]; /* bits: the others are elsewhere, or nowhere */
+};
+
 /* Long work on a dataspace. */
-enum dataspace_work { WORK_NONE, WORK_FILL, WORK_TRIM, WORK_HIDE, WORK_COPY };
+enum dataspace_work { WORK_NONE, WORK_FILL, WORK_TRIM, WORK_HIDE, WORK_COPY, WORK_COPY_LARGE };
 
 struct dataspace {
 	struct object object;
 	struct radix pages; /* to struct page */
+	struct radix large; /* by page number / LARGE_PAGES, to struct large */
 	uint64_t size;
 	struct dataspace *backing; /* where pages are that are not here; never itself backed */
 	struct list shadows, shadow_link;
@@ -240,7 +248,8 @@ struct region {
 	struct interval interval;
 	struct vspace *vspace;
 	struct dataspace *dataspace; /* NULL: gone */
-	struct list link;            /* in the dataspace's regions, or in the vspace's ending */
+	struct list link;            /* in the dataspace's regions */
+	struct list ending;          /* in the vspace's: it is unmapped, in steps */
 	uint64_t first;              /* page of the dataspace at its start */
 	uint64_t next_touch;         /* where a fault is expected if it is touched in order */
 	uint8_t rights, rights_max, flags, inherit, around;
@@ -256,14 +265,15 @@ struct mapping {
 	bool writable, original;
 };
 
-/* What is mapped in 512 KiB of an address space: one page. */
+/* What is mapped in 512 KiB of an address space: one page. Of 2 MiB, if that is one frame. */
 struct leaf {
 	struct vspace *vspace;
 	uint64_t base;
 	frame_t slots; /* FRAME_KERNEL page that is the CNode of its capabilities */
 	uint32_t slot_page;
 	uint32_t used, live;
-	bool has_table; /* its page table is there, and mapped */
+	bool has_table; /* its page table is there, and mapped; if large, the table above */
+	bool large;
 	struct mapping map[SLOT_PAGE];
 };
 
@@ -423,7 +433,9 @@ struct rm {
 	char *window;
 
 	struct chunk *chunks;
-	uint32_t chunks_max, chunks_count;
+	uint32_t chunks_max,
+	        chunks_count; /* the parts of 2 MiB pieces apart, from parts_first on */
+	uint32_t parts_first, parts_next;
 	struct chunk_list raw, large_raw, empty[CHUNK_KERNEL + 1]; /* empty: by kind */
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count, bulk_next;
@@ -436,7 +448,7 @@ struct rm {
 	struct bitset slot_pages;
 	frame_t *slot_page_frames;
 	uint64_t *directories;
-	uint64_t *window_tables;
+	frame_t *window_tables;
 	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
 	bool readies; /* frames are being made ready */
@@ -490,8 +502,9 @@ struct rm_boot {
 	uint32_t adopted; /* frames that rm_adopt will get */
 };
 
-/* What rm_init needs in tables. */
+/* What rm_init needs in tables; how much of its address space the window takes. */
 uint64_t rm_tables_bytes(const struct rm_boot *boot);
+uint64_t rm_window_bytes(const struct rm_boot *boot);
 
 /* NOMEM: there is too little memory. */
 err_t rm_init(struct rm *rm, const struct rm_boot *boot);

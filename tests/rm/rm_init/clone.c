@@ -27,13 +27,7 @@ static err_t clone(cptr_t space, cptr_t payer, cptr_t *made)
 	return err;
 }
 
-static void fill(uint64_t at, uint64_t pages, uint64_t value)
-{
-	for (uint64_t i = 0; i < pages; i++)
-		*(volatile uint64_t *)(at + i * PAGE) = value + i;
-}
-
-static bool holds(cptr_t space, uint64_t at, uint64_t pages, uint64_t value)
+static bool space_holds(cptr_t space, uint64_t at, uint64_t pages, uint64_t value)
 {
 	for (uint64_t i = 0; i < pages; i++)
 		if (peek(space, at + i * PAGE) != value + i)
@@ -61,7 +55,7 @@ static void check_clone(cptr_t bank, cptr_t payer)
 	*(volatile uint64_t *)(at[3] + PAGE) = 1;
 	CHECK(peek(space, PRIVATE + PAGE) == 4001);
 	CHECK_OK(clone(space, payer, &made));
-	CHECK(holds(made, BASE, PAGES, 1000) && holds(made, SHARED, PAGES, 2000));
+	CHECK(space_holds(made, BASE, PAGES, 1000) && space_holds(made, SHARED, PAGES, 2000));
 	CHECK(peek(made, NOTHING) == NOT_THERE);
 	CHECK(fault(made, NOTHING, RM_ACCESS_READ) == RM_FAULT_RESULT_NO_REGION);
 	CHECK(peek(made, PRIVATE) == 4000 && peek(made, PRIVATE + PAGE) == 4001);
@@ -72,18 +66,18 @@ static void check_clone(cptr_t bank, cptr_t payer)
 	      out.region.inherit == RM_INHERIT_COPY && out.region.rights == RW);
 	fill(at[0], PAGES, 7000);
 	fill(at[1], PAGES, 8000);
-	CHECK(holds(made, BASE, PAGES, 1000) && holds(made, SHARED, PAGES, 8000));
-	CHECK(holds(made, BASE + 0x100000, 5, 1000) && holds(space, BASE, PAGES, 7000));
+	CHECK(space_holds(made, BASE, PAGES, 1000) && space_holds(made, SHARED, PAGES, 8000));
+	CHECK(space_holds(made, BASE + 0x100000, 5, 1000) && space_holds(space, BASE, PAGES, 7000));
 	/* A clone of the clone, and the first one's end. */
 	for (uint64_t i = 0; i < PAGES; i += 3)
 		CHECK(fault(made, BASE + i * PAGE, RM_ACCESS_WRITE) == RM_FAULT_RESULT_RESUME);
 	CHECK_OK(clone(made, payer, &again));
 	CHECK_OK(rm_vspace_destroy(space));
 	CHECK_OK(rm_vspace_destroy(made));
-	CHECK(holds(again, BASE, PAGES, 1000) && holds(again, SHARED, PAGES, 8000));
+	CHECK(space_holds(again, BASE, PAGES, 1000) && space_holds(again, SHARED, PAGES, 8000));
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK_OK(rm_dataspace_destroy(memory[i]));
-	CHECK(holds(again, BASE, PAGES, 1000) && peek(again, SHARED) == NOT_THERE);
+	CHECK(space_holds(again, BASE, PAGES, 1000) && peek(again, SHARED) == NOT_THERE);
 	CHECK_OK(rm_vspace_destroy(again));
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK_OK(hide(RT_VSPACE, at[i], PAGES));
@@ -262,7 +256,7 @@ static void test_payer_dies(cptr_t bank)
 		actor_join(a);
 		CHECK(box->word[1] == E_GONE || box->word[1] == E_OK);
 		CHECK(fault(space, BASE, RM_ACCESS_WRITE) == RM_FAULT_RESULT_RESUME);
-		CHECK(holds(space, BASE, PAGES, 5));
+		CHECK(space_holds(space, BASE, PAGES, 5));
 		*(volatile uint64_t *)at = 5;
 		rt_slot_put(payer);
 	}

@@ -2,25 +2,6 @@
 /* Dataspaces: rm.idl's methods 10 to 17. */
 #include "test.h"
 
-static volatile uint64_t *word_at(uint64_t at, uint64_t page)
-{
-	return (volatile uint64_t *)(at + page * PAGE);
-}
-
-static void fill(uint64_t at, uint64_t pages, uint64_t value)
-{
-	for (uint64_t i = 0; i < pages; i++)
-		*word_at(at, i) = value + i;
-}
-
-static bool holds(uint64_t at, uint64_t pages, uint64_t value)
-{
-	for (uint64_t i = 0; i < pages; i++)
-		if (*word_at(at, i) != value + i)
-			return false;
-	return true;
-}
-
 static void test_anonymous(cptr_t bank)
 {
 	enum { PAGES = 200 };

@@ -112,6 +112,25 @@ err_t show(cptr_t memory, uint64_t pages, void *at_out)
 	return show_as(RT_VSPACE, memory, 0, pages, RW, 0, RM_INHERIT_NONE, at_out);
 }
 
+volatile uint64_t *word_at(uint64_t at, uint64_t page)
+{
+	return (volatile uint64_t *)(at + page * PAGE);
+}
+
+void fill(uint64_t at, uint64_t pages, uint64_t value)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		*word_at(at, i) = value + i;
+}
+
+bool holds(uint64_t at, uint64_t pages, uint64_t value)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		if (*word_at(at, i) != value + i)
+			return false;
+	return true;
+}
+
 err_t hide(cptr_t vspace, uint64_t at, uint64_t pages)
 {
 	return rm_region_unmap(vspace, &(struct rm_region_unmap_in){ .start = at, .size = pages });

@@ -45,7 +45,7 @@ static enum rm_fault_result touch(const struct paged *p, uint64_t page)
 	return fault(p->space, p->at + page * PAGE, RM_ACCESS_READ);
 }
 
-static void fill(const struct paged *p, uint64_t page, uint64_t value)
+static void supply_page(const struct paged *p, uint64_t page, uint64_t value)
 {
 	*(volatile uint64_t *)(p->from + page * PAGE) = value;
 }
@@ -77,7 +77,7 @@ static void test_supply(cptr_t bank)
 	CHECK(is_read(5, 3));
 	event_none();
 	for (unsigned int i = 0; i < 3; i++)
-		fill(&p, i, 50 + i);
+		supply_page(&p, i, 50 + i);
 	uint64_t resident = memory_status(p.source).resident;
 	CHECK_OK(supply(&p, p.source, 5, 3, 0));
 	CHECK(memory_status(p.source).resident == resident - 3);
@@ -91,13 +91,13 @@ static void test_supply(cptr_t bank)
 	/* The source has nothing there any more: it reads as zero. */
 	CHECK(*(volatile uint64_t *)p.from == 0);
 	/* Twice: what is there stays, the source's goes. */
-	fill(&p, 0, 99);
+	supply_page(&p, 0, 99);
 	resident = memory_status(p.source).resident;
 	CHECK_OK(supply(&p, p.source, 5, 1, 0));
 	CHECK(peek(p.space, p.at + 5 * PAGE) == 50);
 	CHECK(memory_status(p.source).resident == resident - 1);
 	/* Without having been asked. */
-	fill(&p, 0, 98);
+	supply_page(&p, 0, 98);
 	CHECK_OK(supply(&p, p.source, 20, 1, 0));
 	CHECK(touch(&p, 20) == RM_FAULT_RESULT_RESUME);
 	CHECK(peek(p.space, p.at + 20 * PAGE) == 98);
@@ -113,7 +113,7 @@ static void test_supply_refused(cptr_t bank)
 	CHECK(touch(&p, 0) == RM_FAULT_RESULT_WAIT);
 	CHECK(is_read(0, 1));
 	CHECK_ERR(supply(&p, p.source, 0, 1, PAGES - 1), E_NOENT);
-	fill(&p, 0, 1);
+	supply_page(&p, 0, 1);
 	CHECK_ERR(supply(&p, p.source, PAGES, 1, 0), E_RANGE);
 	CHECK_ERR(supply(&p, p.source, 0, 1, PAGES), E_RANGE);
 	CHECK_ERR(supply(&p, p.source, 0, PAGES, 1), E_RANGE);
@@ -171,8 +171,8 @@ static void test_fail(cptr_t bank)
 	/* It may be asked again. */
 	CHECK(touch(&p, 11) == RM_FAULT_RESULT_WAIT);
 	CHECK(is_read(11, 1));
-	fill(&p, 0, 1);
-	fill(&p, 1, 2);
+	supply_page(&p, 0, 1);
+	supply_page(&p, 1, 2);
 	CHECK_OK(supply(&p, p.source, 10, 2, 0));
 	CHECK(is_done(&p, 10, RM_FAULT_RESULT_RESUME) && is_done(&p, 11, RM_FAULT_RESULT_RESUME));
 	CHECK(peek(p.space, p.at + 11 * PAGE) == 2);
@@ -195,7 +195,7 @@ static void test_deadline(cptr_t bank)
 	CHECK(took >= DEADLINE_MS && took < 10 * DEADLINE_MS);
 	if (took < DEADLINE_MS || took >= 10 * DEADLINE_MS)
 		rt_log("# deadline of %u ms after %lu ms", DEADLINE_MS, took);
-	fill(&p, 0, 6);
+	supply_page(&p, 0, 6);
 	CHECK_OK(supply(&p, p.source, 1, 1, 0));
 	event_none();
 	CHECK(touch(&p, 1) == RM_FAULT_RESULT_RESUME);
@@ -212,7 +212,7 @@ static void test_detach(cptr_t bank)
 {
 	struct paged p;
 	open_paged(&p, bank, RT_TASK, 60000);
-	fill(&p, 0, 4);
+	supply_page(&p, 0, 4);
 	CHECK_OK(supply(&p, p.source, 4, 1, 0));
 	CHECK(touch(&p, 4) == RM_FAULT_RESULT_RESUME);
 	CHECK(touch(&p, 5) == RM_FAULT_RESULT_WAIT);
@@ -234,7 +234,7 @@ static void test_detach(cptr_t bank)
 			sel4_yield();
 		}
 	}
-	fill(&p, 0, 4);
+	supply_page(&p, 0, 4);
 	CHECK_ERR(supply(&p, p.source, 5, 1, 0), E_GONE);
 	CHECK_ERR(rm_pager_detach(p.pager), E_GONE);
 	const struct rm_pager_fail_in in = { .count = 1, .error = RM_PAGE_ERROR_IO };
@@ -272,7 +272,7 @@ static void test_threads(cptr_t bank)
 	CHECK(is_read(0, 1));
 	wait_ms(5);
 	CHECK(actor_is_busy(a) && actor_is_busy(b));
-	fill(&p, 0, 4711);
+	supply_page(&p, 0, 4711);
 	CHECK_OK(supply(&p, p.source, 0, 1, 0));
 	actor_join(a);
 	actor_join(b);
@@ -325,7 +325,7 @@ static void test_one_program(cptr_t bank)
 	while (memory_status(p.memory).resident < 2) {
 		const struct event event = event_next(RT_TASK);
 		for (uint64_t i = 0; event.number && i < event.read.count; i++) {
-			fill(&p, 0, 1000 + event.read.first + i);
+			supply_page(&p, 0, 1000 + event.read.first + i);
 			CHECK_OK(supply(&p, p.source, event.read.first + i, 1, 0));
 		}
 		sel4_yield();
@@ -353,7 +353,7 @@ static void test_one_program(cptr_t bank)
 	while ((event = event_next(RT_TASK)).number != RM_EVENT_TASK_DIED) {
 		reads += event.number == RM_EVENT_PAGER_READ;
 		wait_ms(10);
-		fill(&p, 0, 1);
+		supply_page(&p, 0, 1);
 		if (page < PAGES)
 			CHECK_OK(supply(&p, p.source, page++, 1, 0));
 	}
@@ -391,7 +391,7 @@ static void test_dies(cptr_t bank)
 		}
 	}
 	CHECK(touch(&p, 3) == RM_FAULT_RESULT_LOST);
-	fill(&p, 0, 1);
+	supply_page(&p, 0, 1);
 	CHECK_ERR(supply(&p, p.source, 3, 1, 0), E_GONE);
 	/* A dead task cannot be a pager. */
 	cptr_t pager = slot_new();
@@ -413,7 +413,7 @@ static void test_destroy(cptr_t bank)
 	                 &mine));
 	CHECK(fault(p.space, mine + 2 * PAGE, RM_ACCESS_WRITE) == RM_FAULT_RESULT_WAIT);
 	CHECK(is_read(2, 1));
-	fill(&p, 0, 12);
+	supply_page(&p, 0, 12);
 	CHECK_OK(supply(&p, p.source, 2, 1, 0));
 	struct event event = event_wait(RM_EVENT_FAULT_DONE);
 	CHECK(event.fault_done.result == RM_FAULT_RESULT_RESUME);

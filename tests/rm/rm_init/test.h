@@ -52,6 +52,10 @@ err_t show_as(cptr_t vspace, cptr_t memory, uint64_t first, uint64_t pages, uint
 err_t show(cptr_t memory, uint64_t pages, void *at_out);
 err_t hide(cptr_t vspace, uint64_t at, uint64_t pages);
 err_t protect(cptr_t vspace, uint64_t at, uint64_t pages, uint8_t rights);
+/* In RT_VSPACE: the first word of each page is value, value + 1, ... */
+volatile uint64_t *word_at(uint64_t at, uint64_t page);
+void fill(uint64_t at, uint64_t pages, uint64_t value);
+bool holds(uint64_t at, uint64_t pages, uint64_t value);
 /* Without regions; the own task is asked about faults. */
 cptr_t space_make(cptr_t bank);
 /* What rm says to an access; the token is the address. */
@@ -143,9 +147,9 @@ struct test {
 	const char *name;
 	void (*fn)(cptr_t bank); /* the test's own, of which nothing needs to be given back */
 };
-extern const struct test bank_tests[], dataspace_tests[], pager_tests[], vspace_tests[],
-        clone_tests[], task_tests[], fault_tests[], name_tests[], session_tests[], end_tests[],
-        event_tests[], oom_tests[], wrong_tests[], stress_tests[];
+extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
+        vspace_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[], session_tests[],
+        end_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
