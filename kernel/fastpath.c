@@ -119,7 +119,8 @@ static always_inline void answer(struct tcb *server, struct tcb *caller, word_t 
 		caller->ctx.rsi = plain_info(info);
 		return;
 	}
-	(void)fault_reply(caller, server);
+	if (caller->fault.type != FAULT_VM) /* the answer to that sets no register */
+		(void)fault_reply(caller, server);
 	caller->fault.type = FAULT_NONE;
 	caller->ctx.rip = caller->ctx.fault_ip;
 }
