@@ -52,9 +52,9 @@ struct slot *cspace_walk(struct cap root, word_t cptr)
 		*cspace_memory_of(cptr) = (struct cspace_memory){
 			.root = root,
 			.prefix = cptr & ~mask,
-			.mask = mask,
+			.prefix_mask = ~mask,
 			.epoch = cspace_epoch,
-			.slots = slot - (cptr & mask),
+			.base = (uint64_t)slot - cptr * sizeof(struct slot),
 		};
 	}
 	return slot;
@@ -94,7 +94,7 @@ enum outcome cspace_lookup_op(bool source, struct cap root, word_t cptr, word_t 
 	unsigned bits_left;
 	if (likely(depth == 64 && cspace_whole(root, cptr, slot)))
 		return DONE;
-	if (depth == 64 && (*slot = cspace_recall(root, cptr)))
+	if (depth == 64 && cspace_recall(root, cptr, slot))
 		return DONE;
 	if (unlikely(cap_type(root) != CAP_CNODE)) {
 		(void)lookup_invalid_root();

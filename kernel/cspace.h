@@ -31,10 +31,10 @@ static always_inline bool cspace_whole(struct cap root, word_t cptr, struct slot
  */
 struct cspace_memory {
 	struct cap root;
-	word_t prefix, mask; /* mask: of the bits that the last CNode takes */
+	word_t prefix, prefix_mask; /* the bits above those that the last CNode takes */
 	uint64_t epoch;
-	struct slot *slots;
-};
+	uint64_t base; /* where the slot of cptr 0 would be in the last CNode, modulo 2^64 */
+} __attribute__((aligned(64)));
 enum { CSPACE_MEMORIES = 64 };
 extern struct cspace_memory cspace_memories[CSPACE_MEMORIES];
 extern uint64_t cspace_epoch;
@@ -51,24 +51,24 @@ static always_inline struct cspace_memory *cspace_memory_of(word_t cptr)
 	return &cspace_memories[(cptr >> 7 ^ cptr >> 14) & (CSPACE_MEMORIES - 1)];
 }
 
-/* The slot that all 64 bits lead to, if that is remembered; else null. */
-static always_inline struct slot *cspace_recall(struct cap root, word_t cptr)
+/* The slot that all 64 bits lead to, if that is remembered; else false. */
+static always_inline bool cspace_recall(struct cap root, word_t cptr, struct slot **slot)
 {
 	const struct cspace_memory *m = cspace_memory_of(cptr);
-	if (likely(m->root.w0 == root.w0 && m->root.w1 == root.w1 &&
-	           (cptr & ~m->mask) == m->prefix && m->epoch == cspace_epoch))
-		return m->slots + (cptr & m->mask);
-	return NULL;
+	if (unlikely(m->root.w0 != root.w0) || unlikely(m->root.w1 != root.w1) ||
+	    unlikely((cptr & m->prefix_mask) != m->prefix) || unlikely(m->epoch != cspace_epoch))
+		return false;
+	*slot = (struct slot *)(m->base + cptr * sizeof(struct slot));
+	return true;
 }
 
 /* The slow part of cspace_find. */
 struct slot *cspace_walk(struct cap root, word_t cptr);
 
-/* The slot that 64 bits lead to, or fewer where there is no CNode to go on; null: none. */
-static always_inline struct slot *cspace_find(struct cap root, word_t cptr)
+/* The slot that 64 bits lead to, or fewer where there is no CNode to go on; false: none. */
+static always_inline bool cspace_find(struct cap root, word_t cptr, struct slot **slot)
 {
-	struct slot *slot = cspace_recall(root, cptr);
-	return likely(slot) ? slot : cspace_walk(root, cptr);
+	return cspace_recall(root, cptr, slot) || (*slot = cspace_walk(root, cptr));
 }
 
 /* As system calls look up. */
@@ -77,7 +77,7 @@ static always_inline enum outcome cspace_lookup(const struct tcb *thread, word_t
 {
 	unsigned bits_left;
 	struct cap root = thread->slots[TCB_CSPACE].cap;
-	if (likely(cspace_whole(root, cptr, slot) || (*slot = cspace_find(root, cptr))))
+	if (likely(cspace_whole(root, cptr, slot) || cspace_find(root, cptr, slot)))
 		return DONE;
 	return cspace_resolve(root, cptr, 64, slot, &bits_left);
 }

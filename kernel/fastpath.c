@@ -6,6 +6,7 @@
  * registers: so gcc is told that it need not preserve any (room.mk).
  */
 #include "fastpath.h"
+#include "invocation.h"
 
 static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr) __attribute__((noinline));
 
@@ -33,18 +34,12 @@ static bool unwrap(struct tcb *caller, struct tcb *callee, const struct endpoint
 	return true;
 }
 
-static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t cptr, word_t info)
+static always_inline bool call_endpoint(enum fast fast, struct tcb *caller, struct cap cap,
+                                        word_t info)
 {
 	word_t length = abi_msginfo_length(info), caps = 0;
 	ticks_t time = 0;
-	struct cap cap;
-	if (fast == PLAIN && unlikely(abi_msginfo_caps(info))) {
-		if (abi_msginfo_label(info) >= INV_COUNT)
-			dispatch_deep(cptr, info, SYS_CALL);
-		return false;
-	}
-	if (unlikely(!lookup(fast, caller, cptr, &cap) ||
-	             !cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
+	if (unlikely(!cap_is_with(cap, CAP_ENDPOINT, RIGHT_WRITE) ||
 	             !(cap_rights(cap) & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return false;
 	struct endpoint *ep = cap_endpoint(cap);
@@ -59,6 +54,58 @@ static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t c
 	callee->ctx.rdi = cap.w1;
 	callee->ctx.rsi = plain_info(info) | caps;
 	call_switch(caller, callee, ep, time);
+	return true;
+}
+
+static always_inline bool lookup_extra_caps(struct invocation *inv, word_t info)
+{
+	struct tcb *thread = inv->thread;
+	unsigned count = abi_msginfo_caps(info);
+	if (unlikely(count > 1))
+		return ipc_lookup_extra_caps(thread, inv->buffer, info, inv->extra) == DONE;
+	inv->extra[0] = inv->extra[1] = inv->extra[2] = NULL;
+	if (count == 0 || unlikely(!inv->buffer))
+		return true;
+	return lookup_slot(DEEP, thread, inv->buffer->caps_or_badges[0], &inv->extra[0]);
+}
+
+/* Call: an invocation of the capability in `slot`. */
+static _Noreturn __attribute__((noinline)) void call_object(struct tcb *thread, struct slot *slot,
+                                                            word_t info)
+{
+	struct invocation inv;
+	invocation_begin(&inv, thread, slot, info);
+	inv.call = inv.blocking = inv.may_donate = true;
+	inv.first_phase = false;
+	if (unlikely(!lookup_extra_caps(&inv, info))) {
+		syscall_slow(thread, SYS_CALL);
+		exit_to_user();
+	}
+	/* Frames concern no thread: who is current stays it, whatever is done. */
+	if (cap_type(inv.cap) == CAP_FRAME) {
+		if (likely(decode_frame(&inv) == DONE))
+			invocation_done(&inv);
+		else
+			invocation_failed(&inv);
+		exit_to_user();
+	}
+	(void)invocation_perform(&inv); /* preempted: sched_exit has it restarted */
+	sched_exit();
+	exit_to_user();
+}
+
+static always_inline bool fast_call(enum fast fast, struct tcb *caller, word_t cptr, word_t info)
+{
+	if (fast == PLAIN && unlikely(abi_msginfo_caps(info)))
+		dispatch_deep(cptr, info, SYS_CALL);
+	struct slot *slot;
+	if (unlikely(!lookup_slot(fast, caller, cptr, &slot)))
+		return false;
+	/* Smaller labels are mostly those of invocations. */
+	if (fast == DEEP && abi_msginfo_label(info) < INV_COUNT)
+		call_object(caller, slot, info);
+	if (unlikely(!call_endpoint(fast, caller, slot->cap, info)))
+		call_object(caller, slot, info);
 	return true;
 }
 
@@ -119,7 +166,8 @@ static always_inline void answer(struct tcb *server, struct tcb *caller, word_t 
 		caller->ctx.rsi = plain_info(info);
 		return;
 	}
-	(void)fault_reply(caller, server);
+	if (caller->fault.type != FAULT_VM) /* the answer to that sets no register */
+		(void)fault_reply(caller, server);
 	caller->fault.type = FAULT_NONE;
 	caller->ctx.rip = caller->ctx.fault_ip;
 }
@@ -281,9 +329,7 @@ static always_inline bool dispatch(enum fast fast, struct tcb *thread, word_t cp
 static _Noreturn void dispatch_deep(word_t cptr, word_t info, long nr)
 {
 	struct tcb *thread = current;
-	/* Smaller labels are mostly those of invocations. */
-	bool invokes = nr == SYS_CALL && abi_msginfo_label(info) < INV_COUNT;
-	if (invokes || !dispatch(DEEP, thread, cptr, info, nr))
+	if (unlikely(!dispatch(DEEP, thread, cptr, info, nr)))
 		syscall_slow(thread, nr);
 	exit_to_user();
 }

@@ -23,14 +23,21 @@
  */
 enum fast { PLAIN, DEEP };
 
-/* The capability at `cptr`; false if there is none. */
+/* The slot at `cptr`; false if there is none. */
+static always_inline bool lookup_slot(enum fast fast, const struct tcb *thread, word_t cptr,
+                                      struct slot **slot)
+{
+	struct cap root = thread->slots[TCB_CSPACE].cap;
+	return likely(cspace_whole(root, cptr, slot)) ||
+	       (fast == DEEP && likely(cspace_find(root, cptr, slot)));
+}
+
+/* The capability there; false if there is none. */
 static always_inline bool lookup(enum fast fast, const struct tcb *thread, word_t cptr,
                                  struct cap *cap)
 {
 	struct slot *slot;
-	struct cap root = thread->slots[TCB_CSPACE].cap;
-	if (unlikely(!cspace_whole(root, cptr, &slot) &&
-	             (fast == PLAIN || !(slot = cspace_find(root, cptr)))))
+	if (unlikely(!lookup_slot(fast, thread, cptr, &slot)))
 		return false;
 	*cap = slot->cap;
 	return true;

@@ -39,11 +39,14 @@ void fault_set(struct tcb *thread, enum abi_fault type, word_t w0, word_t w1, wo
 }
 
 /* Appends a word where there is room; returns the number of words afterwards. */
-static unsigned put(struct tcb *to, unsigned i, word_t value)
+static always_inline unsigned put(struct tcb *to, unsigned i, word_t value)
 {
-	if (i >= ABI_MSG_REGS && !(to->buffer && to->buffer_writable))
+	if (i < ABI_MSG_REGS)
+		*message_register(to, i) = value;
+	else if (to->buffer && to->buffer_writable)
+		to->buffer->msg[i] = value;
+	else
 		return i;
-	ipc_set_mr(to, i, value);
 	return i + 1;
 }
 

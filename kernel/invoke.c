@@ -4,7 +4,7 @@
  * capability and the extra ones, lets the object's module decode, and answers a Call.
  */
 #include "arch.h"
-#include "cspace.h"
+#include "invocation.h"
 
 void inv_result(struct invocation *inv, unsigned i, word_t value)
 {
@@ -48,7 +48,7 @@ static enum outcome signal(struct invocation *inv)
 	return DONE;
 }
 
-static enum outcome decode(struct invocation *inv)
+static always_inline enum outcome decode(struct invocation *inv)
 {
 	enum cap_type type = cap_type(inv->cap);
 	if (unlikely(inv->first_phase)) {
@@ -102,15 +102,35 @@ static enum outcome decode(struct invocation *inv)
 	}
 }
 
-/* The words that are there. */
-static inline word_t message_length(const struct tcb *thread, word_t info)
+void invocation_failed(struct invocation *inv)
 {
-	word_t length = abi_msginfo_length(info);
-	if (likely(length <= ABI_MSG_REGS))
-		return length;
-	if (!thread->buffer)
-		return ABI_MSG_REGS;
-	return length > ABI_MSG_MAX ? ABI_MSG_MAX : length;
+	inv->thread->cancel_until = 0; /* what had been preempted ends like this, perhaps */
+	if (inv->call)
+		answer_error(inv->thread);
+}
+
+/* Inline in both entries. */
+static always_inline enum outcome perform(struct invocation *inv)
+{
+	struct tcb *thread = inv->thread;
+	/* While it acts, the thread counts as to be restarted: so suspending itself finds it. */
+	thread->state = THREAD_RESTART;
+	enum outcome outcome = decode(inv);
+	if (outcome == PREEMPTED)
+		return PREEMPTED;
+	if (outcome == FAILED) {
+		invocation_failed(inv);
+		thread->state = THREAD_RUNNING;
+	} else if (thread->state == THREAD_RESTART) {
+		invocation_done(inv);
+		thread->state = THREAD_RUNNING;
+	}
+	return DONE;
+}
+
+enum outcome invocation_perform(struct invocation *inv)
+{
+	return perform(inv);
 }
 
 enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, bool may_donate,
@@ -118,21 +138,17 @@ enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, b
 {
 	word_t info = thread->ctx.rsi;
 	struct invocation inv;
-	if (cspace_lookup(thread, cptr, &inv.slot) != DONE) {
+	struct slot *slot;
+	if (cspace_lookup(thread, cptr, &slot) != DONE) {
 		if (blocking)
 			fault_cap(thread, cptr, false);
 		return DONE;
 	}
-	inv.cap = inv.slot->cap;
-	inv.thread = thread;
-	inv.label = abi_msginfo_label(info);
-	inv.buffer = thread->buffer;
+	invocation_begin(&inv, thread, slot, info);
 	inv.call = call;
 	inv.blocking = blocking;
 	inv.may_donate = may_donate;
 	inv.first_phase = first_phase;
-	inv.result_words = 0;
-	inv.length = message_length(thread, info);
 	if (!abi_msginfo_caps(info)) {
 		inv.extra[0] = inv.extra[1] = inv.extra[2] = NULL;
 	} else if (ipc_lookup_extra_caps(thread, inv.buffer, info, inv.extra) != DONE) {
@@ -142,23 +158,5 @@ enum outcome invoke(struct tcb *thread, word_t cptr, bool call, bool blocking, b
 			thread->fault.type = FAULT_NONE;
 		return DONE;
 	}
-
-	/* While it acts, the thread counts as to be restarted: so suspending itself finds it. */
-	thread->state = THREAD_RESTART;
-	enum outcome outcome = decode(&inv);
-	if (outcome == PREEMPTED)
-		return PREEMPTED;
-	if (outcome == FAILED) {
-		thread->cancel_until = 0; /* what had been preempted ends like this, perhaps */
-		if (call)
-			answer_error(thread);
-		thread->state = THREAD_RUNNING;
-	} else if (thread->state == THREAD_RESTART) {
-		if (call) {
-			thread->ctx.rdi = 0;
-			thread->ctx.rsi = abi_msginfo(0, 0, 0, inv.result_words);
-		}
-		thread->state = THREAD_RUNNING;
-	}
-	return DONE;
+	return perform(&inv);
 }

@@ -17,21 +17,6 @@
 
 /* ---- Message words ---- */
 
-static uint64_t *message_register(struct tcb *thread, unsigned i)
-{
-	struct context *ctx = &thread->ctx;
-	switch (i) {
-	case 0:
-		return &ctx->r10;
-	case 1:
-		return &ctx->r8;
-	case 2:
-		return &ctx->r9;
-	default:
-		return &ctx->r15;
-	}
-}
-
 void ipc_set_mr(struct tcb *thread, unsigned i, word_t value)
 {
 	if (i < ABI_MSG_REGS)

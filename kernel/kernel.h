@@ -46,6 +46,21 @@ static inline word_t inv_arg(const struct invocation *inv, unsigned i)
 		return inv->buffer->msg[i];
 	}
 }
+/* Words 0 to ABI_MSG_REGS - 1 of a message. */
+static inline word_t *message_register(struct tcb *thread, unsigned i)
+{
+	struct context *ctx = &thread->ctx;
+	switch (i) {
+	case 0:
+		return &ctx->r10;
+	case 1:
+		return &ctx->r8;
+	case 2:
+		return &ctx->r9;
+	default:
+		return &ctx->r15;
+	}
+}
 /* Results go to the invoker if it called. */
 void inv_result(struct invocation *inv, unsigned i, word_t value);
 

@@ -61,11 +61,19 @@ static void send_receive(struct tcb *thread, word_t cptr, bool with_reply)
 		receive(thread, true, with_reply);
 }
 
+/* `thread` faulted, and thread.fault says how: all that is to be done. */
+static void fault(struct tcb *thread)
+{
+	if (likely(fast_fault(thread)))
+		return; /* the handler is current, and nobody else comes into question */
+	fault_raise(thread);
+	sched_exit();
+}
+
 static void unknown_syscall(struct tcb *thread, word_t nr)
 {
 	fault_set(thread, FAULT_UNKNOWN_SYSCALL, nr, 0, 0);
-	if (!fast_fault(thread))
-		fault_raise(thread);
+	fault(thread);
 }
 
 /* Everything that the fast paths leave. */
@@ -74,7 +82,6 @@ void syscall_slow(struct tcb *thread, long nr)
 	enum outcome outcome = DONE;
 	if (unlikely(thread->flags & TCB_FLAG_SYSCALLS_FAULT)) {
 		unknown_syscall(thread, nr);
-		sched_exit();
 		return;
 	}
 	switch (nr) {
@@ -112,8 +119,10 @@ void syscall_slow(struct tcb *thread, long nr)
 		sched_yield();
 		break;
 	default:
-		if (!(config_debug && debug_syscall(nr)))
+		if (!(config_debug && debug_syscall(nr))) {
 			unknown_syscall(thread, nr);
+			return;
+		}
 		break;
 	}
 	(void)outcome; /* preempted: the state is THREAD_RESTART, sched_exit does the rest */
@@ -127,7 +136,6 @@ void kernel_trap(unsigned vector)
 	int32_t nr = (int32_t)((uint32_t)vector << 24 | (thread->ctx.rax & 0xffffff));
 	thread->ctx.fault_ip = thread->ctx.rip - 2;
 	unknown_syscall(thread, (word_t)(int64_t)nr);
-	sched_exit();
 }
 
 void kernel_exception(unsigned vector)
@@ -140,9 +148,7 @@ void kernel_exception(unsigned vector)
 		fault_set(thread, FAULT_VM, cpu_cr2(), code, code & FETCH ? 1 : 0);
 	else
 		fault_set(thread, FAULT_USER_EXCEPTION, vector, code, 0);
-	if (!fast_fault(thread))
-		fault_raise(thread);
-	sched_exit();
+	fault(thread);
 }
 
 void kernel_interrupt(unsigned vector)

@@ -121,7 +121,6 @@ void asid_pool_finalise(struct cap cap);
 void asid_release(unsigned asid, paddr_t pml4);
 extern uint64_t *asid_table[ABI_ASID_POOLS]; /* pools of PML4 addresses */
 unsigned frame_mask_rights(unsigned aux, word_t rights);
-uint64_t frame_entry(paddr_t paddr, unsigned class, unsigned aux, word_t attributes);
 enum {
 	PTE_PRESENT = 1,
 	PTE_WRITE = 2,

@@ -33,24 +33,52 @@ bool vspace_of_asid(unsigned asid, paddr_t *pml4)
 }
 
 /* Bits of the address that a level (4: PML4 ... 1: page table) leaves to those below. */
-static unsigned level_shift(unsigned level)
+static always_inline unsigned level_shift(unsigned level)
 {
 	return PAGE_BITS + LEVEL_BITS * (level - 1);
+}
+
+static always_inline uint64_t *entry_in(uint64_t *table, vaddr_t vaddr, unsigned level)
+{
+	return &table[vaddr >> level_shift(level) & (PT_ENTRIES - 1)];
+}
+
+static always_inline bool leads_to_table(uint64_t entry)
+{
+	return likely((entry & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT);
 }
 
 uint64_t *vspace_entry(paddr_t pml4, vaddr_t vaddr, unsigned level)
 {
 	uint64_t *table = ptr_of(pml4);
 	for (unsigned l = 4;; l--) {
-		uint64_t *entry = &table[vaddr >> level_shift(l) & (PT_ENTRIES - 1)];
+		uint64_t *entry = entry_in(table, vaddr, l);
 		if (l == level)
 			return entry;
-		if (unlikely(!(*entry & PTE_PRESENT) || *entry & PTE_LARGE)) {
+		if (unlikely(!leads_to_table(*entry))) {
 			(void)lookup_missing(level_shift(l));
 			return NULL;
 		}
 		table = ptr_of(*entry & PTE_ADDR);
 	}
+}
+
+/* The same for a frame; straight on to the page table for the smallest. */
+static always_inline uint64_t *frame_entry_at(paddr_t pml4, vaddr_t vaddr, unsigned class)
+{
+	uint64_t *table = ptr_of(pml4);
+	if (class)
+		return vspace_entry(pml4, vaddr, class + 1);
+	uint64_t entry4 = *entry_in(table, vaddr, 4);
+	if (leads_to_table(entry4)) {
+		uint64_t entry3 = *entry_in(ptr_of(entry4 & PTE_ADDR), vaddr, 3);
+		if (leads_to_table(entry3)) {
+			uint64_t entry2 = *entry_in(ptr_of(entry3 & PTE_ADDR), vaddr, 2);
+			if (leads_to_table(entry2))
+				return entry_in(ptr_of(entry2 & PTE_ADDR), vaddr, 1);
+		}
+	}
+	return vspace_entry(pml4, vaddr, 1); /* says what is missing */
 }
 
 static unsigned table_level(struct cap cap)
@@ -85,14 +113,9 @@ void page_table_finalise(struct cap cap)
 	flush_all(pml4);
 }
 
-/* The address space that `cap` is a capability to; fails as capability number 1. */
-static enum outcome check_vspace(struct cap cap, paddr_t *pml4)
+/* The mark is missing: fails, as capability number 1. */
+static enum outcome check_asid(struct cap cap, paddr_t *pml4)
 {
-	if (cap_type(cap) != CAP_PML4 || !cap_asid(cap))
-		return fail_word(ERR_INVALID_CAPABILITY, 1);
-	*pml4 = cap_paddr(cap);
-	if (likely(*vspace_asid_mark(*pml4) == vspace_mark(cap)))
-		return DONE;
 	if (!vspace_of_asid(cap_asid(cap), pml4)) {
 		(void)lookup_invalid_root();
 		return fail_lookup(false);
@@ -100,6 +123,13 @@ static enum outcome check_vspace(struct cap cap, paddr_t *pml4)
 	if (*pml4 != cap_paddr(cap))
 		return fail_word(ERR_INVALID_CAPABILITY, 1);
 	return DONE;
+}
+
+/* The address space of `cap`, which is a PML4's and has an ASID; fails if that was given up. */
+static always_inline enum outcome check_vspace(struct cap cap, paddr_t *pml4)
+{
+	*pml4 = cap_paddr(cap);
+	return likely(*vspace_asid_mark(*pml4) == vspace_mark(cap)) ? DONE : check_asid(cap, pml4);
 }
 
 static enum outcome map_table(struct invocation *inv)
@@ -164,20 +194,18 @@ unsigned frame_mask_rights(unsigned aux, word_t rights)
 	return rights & RIGHT_WRITE ? have : FRAME_USER;
 }
 
-uint64_t frame_entry(paddr_t paddr, unsigned class, unsigned aux, word_t attributes)
+/* `rights`: FRAME_WRITE and FRAME_USER, or neither. */
+static always_inline uint64_t frame_entry(paddr_t paddr, unsigned class, unsigned rights,
+                                          word_t attributes)
 {
 	/* Memory types by PAT entry: 0 WB, 1 WT, 2 UC-, 3 UC, 4 WC. */
 	enum { PAT_4K = 1 << 7, PAT_LARGE = 1 << 12 };
 	uint64_t entry = paddr | PTE_PRESENT;
-	if (!(aux & FRAME_USER) || aux & FRAME_WRITE)
-		entry |= PTE_WRITE;
-	if (aux & FRAME_USER)
-		entry |= PTE_USER;
-	if (attributes & 1)
-		entry |= PTE_PWT;
-	if (attributes & 2)
-		entry |= PTE_PCD;
-	if (attributes & VM_WRITE_COMBINING)
+	_Static_assert(FRAME_WRITE >> 1 == PTE_WRITE && FRAME_USER >> 1 == PTE_USER, "rights");
+	entry |= likely(rights & FRAME_USER) ? rights >> 1 : PTE_WRITE;
+	_Static_assert(PTE_PWT == 1 << 3 && PTE_PCD == 2 << 3, "attributes");
+	entry |= (attributes & 3) << 3;
+	if (unlikely(attributes & VM_WRITE_COMBINING))
 		entry |= class ? PAT_LARGE : PAT_4K;
 	if (class)
 		entry |= PTE_LARGE;
@@ -186,7 +214,7 @@ uint64_t frame_entry(paddr_t paddr, unsigned class, unsigned aux, word_t attribu
 	return entry;
 }
 
-static bool entry_leads_to(uint64_t entry, struct cap frame)
+static always_inline bool entry_leads_to(uint64_t entry, struct cap frame)
 {
 	paddr_t address = entry & PTE_ADDR;
 	if (!(entry & PTE_PRESENT))
@@ -199,12 +227,14 @@ static bool entry_leads_to(uint64_t entry, struct cap frame)
 	return address == cap_paddr(frame);
 }
 
-void frame_unmap(struct cap cap)
+/* Map and unmap are compiled for the smallest class, and for the others. */
+
+static always_inline void unmap(struct cap cap, unsigned class)
 {
 	paddr_t pml4;
-	if (!cap_asid(cap) || !vspace_of_asid(cap_asid(cap), &pml4))
+	if (!vspace_of_asid(cap_asid(cap), &pml4))
 		return;
-	uint64_t *entry = vspace_entry(pml4, cap_vaddr(cap), cap_frame_class(cap) + 1);
+	uint64_t *entry = frame_entry_at(pml4, cap_vaddr(cap), class);
 	if (!entry || !entry_leads_to(*entry, cap))
 		return;
 	*entry = 0;
@@ -212,10 +242,21 @@ void frame_unmap(struct cap cap)
 		cpu_invlpg(cap_vaddr(cap));
 }
 
-static enum outcome map_frame(struct invocation *inv)
+void frame_unmap(struct cap cap)
+{
+	unsigned class = cap_frame_class(cap);
+	if (!cap_asid(cap))
+		return;
+	if (likely(!class))
+		unmap(cap, 0);
+	else
+		unmap(cap, class);
+}
+
+static always_inline enum outcome map(struct invocation *inv, unsigned class)
 {
 	struct cap cap = inv->cap;
-	unsigned class = cap_frame_class(cap), bits = cap_frame_bits(cap);
+	unsigned bits = level_shift(class + 1);
 	paddr_t pml4;
 	if (inv->length < 3 || !inv->extra[0])
 		return fail(ERR_TRUNCATED_MESSAGE);
@@ -235,7 +276,7 @@ static enum outcome map_frame(struct invocation *inv)
 		return FAILED;
 	if (vaddr & MASK(bits))
 		return fail(ERR_ALIGNMENT);
-	uint64_t *entry = vspace_entry(pml4, vaddr, class + 1);
+	uint64_t *entry = frame_entry_at(pml4, vaddr, class);
 	if (!entry)
 		return fail_lookup(false);
 	if (class && *entry & PTE_PRESENT && !(*entry & PTE_LARGE))
@@ -244,17 +285,22 @@ static enum outcome map_frame(struct invocation *inv)
 	uint64_t old = *entry;
 	*entry = frame_entry(cap_paddr(cap), class,
 	                     frame_mask_rights(cap_aux(cap), inv_arg(inv, 1)), inv_arg(inv, 2));
-	inv->slot->cap.w1 = cap_mapping(cap_asid(vspace), vaddr);
+	inv->slot->cap.w1 = vspace.w1 | vaddr; /* a PML4's own is the ASID alone */
 	if (old & PTE_PRESENT && pml4 == loaded_cr3)
 		cpu_invlpg(vaddr);
 	return DONE;
+}
+
+static __attribute__((noinline)) enum outcome map_large(struct invocation *inv)
+{
+	return map(inv, cap_frame_class(inv->cap));
 }
 
 enum outcome decode_frame(struct invocation *inv)
 {
 	switch (inv->label) {
 	case INV_X86_PAGE_MAP:
-		return map_frame(inv);
+		return likely(!cap_frame_class(inv->cap)) ? map(inv, 0) : map_large(inv);
 	case INV_X86_PAGE_UNMAP:
 		frame_unmap(inv->cap);
 		inv->slot->cap.w1 = 0;
