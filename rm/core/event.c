@@ -135,16 +135,9 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static struct task *target(struct rm *rm)
+err_t on_event_next(struct rm *rm, struct proto_request *, struct task *task,
+                    struct rm_event_next_out *out)
 {
-	return (struct task *)rm->target;
-}
-
-err_t on_event_next(void *server, struct proto_request *request, struct rm_event_next_out *out)
-{
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	out->record_count = 0;
 	out->left = 0;
 	struct list *link;
@@ -213,22 +206,18 @@ void event_end(struct rm *rm, struct task *task)
 	task->event_slot = task->event_object = 0;
 }
 
-err_t on_event_notification(void *server, struct proto_request *request,
+err_t on_event_notification(struct rm *rm, struct proto_request *request, struct task *task,
                             const struct rm_event_notification_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	err_t err = notification_with(rm, task, in->badge, NULL);
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
 	return err;
 }
 
-err_t on_event_bind(void *server, struct proto_request *request, const struct rm_event_bind_in *in)
+err_t on_event_bind(struct rm *rm, struct proto_request *, struct task *task, struct thread *thread,
+                    const struct rm_event_bind_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	const struct thread *thread = (struct thread *)object_find(rm, request->cap_badges[0]);
 	if (thread->task != task)
 		return E_PERM;
 	return notification_with(rm, task, in->badge, thread);
@@ -283,11 +272,9 @@ static struct watch *watch_find(const struct task *watcher, const struct list *w
 	return NULL;
 }
 
-err_t on_task_watch(void *server, struct proto_request *request, const struct rm_task_watch_in *in)
+err_t on_task_watch(struct rm *rm, struct proto_request *, struct task *task, struct task *watcher,
+                    const struct rm_task_watch_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	if (watcher->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	if (watch_find(watcher, &task->watchers, in->cookie))
@@ -300,12 +287,9 @@ err_t on_task_watch(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_task_unwatch(void *server, struct proto_request *request,
-                      const struct rm_task_unwatch_in *in)
+err_t on_task_unwatch(struct rm *rm, struct proto_request *, struct task *task,
+                      struct task *watcher, const struct rm_task_unwatch_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct watch *watch = watch_find(watcher, &task->watchers, in->cookie);
 	if (!watch)
 		return E_NOENT;

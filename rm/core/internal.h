@@ -209,16 +209,9 @@ bool request_handle(struct rm *rm, struct proto_request *request);
 enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
                                   const uint64_t *words, unsigned int length);
 
-/* -- the handlers of requests, each beside what it is about ------------------------------------ */
-#define HANDLER(name) err_t on_##name(void *, struct proto_request *);
-#define HANDLER_IN(name)                                                                           \
-	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *);
-#define HANDLER_OUT(name) err_t on_##name(void *, struct proto_request *, struct rm_##name##_out *);
-#define HANDLER_BOTH(name)                                                                         \
-	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *,             \
-	                struct rm_##name##_out *);
-#include "handlers.def"
+/* -- the handlers of requests, each beside what it is about; struct rm_ops has their types ----- */
+#define HANDLER(name) __typeof__(*((struct rm_ops *)NULL)->name) on_##name;
+#define PLANNED(name)
+RM_METHODS(HANDLER, PLANNED)
 #undef HANDLER
-#undef HANDLER_IN
-#undef HANDLER_OUT
-#undef HANDLER_BOTH
+#undef PLANNED

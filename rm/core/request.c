@@ -7,12 +7,8 @@
 #include <lib/assert.h>
 
 #define HANDLER(name) .name = on_##name,
-#define HANDLER_IN(name) .name = on_##name,
-#define HANDLER_OUT(name) .name = on_##name,
-#define HANDLER_BOTH(name) .name = on_##name,
-static const struct rm_ops handlers = {
-#include "handlers.def"
-};
+#define PLANNED(name)
+static const struct rm_ops handlers = { RM_METHODS(HANDLER, PLANNED) };
 
 /* What a capability with this badge is; 0: of no object that lives. */
 static uint8_t kind_of(const struct object *object, uint64_t badge)
@@ -32,8 +28,8 @@ bool request_handle(struct rm *rm, struct proto_request *request)
 		scratch_clear(rm);
 	request->state = PROTO_NEW;
 	request->sealed = rm->sealed;
-	rm->target = object_find(rm, request->badge);
-	request->target_kind = kind_of(rm->target, request->badge);
+	request->objects[0] = object_find(rm, request->badge);
+	request->target_kind = kind_of(request->objects[0], request->badge);
 	request->privileged = request->target_kind == KIND_SYSTEM ||
 	                      (request->target_kind != KIND_DATASPACE &&
 	                       request->badge >> FACET_SHIFT & FACET_PRIVILEGE);
@@ -44,11 +40,12 @@ bool request_handle(struct rm *rm, struct proto_request *request)
 		request->cap_out = 0;
 		return true;
 	}
-	for (unsigned int i = 0; i < request->caps; i++)
-		request->cap_kinds[i] = request->unwrapped >> i & 1
-		                                ? kind_of(object_find(rm, request->cap_badges[i]),
-		                                          request->cap_badges[i])
-		                                : 0;
+	for (unsigned int i = 0; i < request->caps; i++) {
+		uint64_t badge = request->cap_badges[i];
+		bool own = request->unwrapped >> i & 1;
+		request->objects[1 + i] = own ? object_find(rm, badge) : NULL;
+		request->cap_kinds[i] = kind_of(request->objects[1 + i], badge);
+	}
 	return proto_dispatch(&rm_interface, &handlers, rm, request);
 }
 
@@ -70,10 +67,9 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 
 /* -- the machine ------------------------------------------------------------------------------- */
 
-err_t on_memory_query(void *server, struct proto_request *request, struct rm_memory_query_out *out)
+err_t on_memory_query(struct rm *rm, struct proto_request *, struct task *,
+                      struct rm_memory_query_out *out)
 {
-	const struct rm *rm = server;
-	(void)request;
 	out->status = (struct rm_memory_status){
 		.total = rm->pages_total * PAGE,
 		.given = rm->pages_given * PAGE,
@@ -84,19 +80,16 @@ err_t on_memory_query(void *server, struct proto_request *request, struct rm_mem
 	return E_OK;
 }
 
-err_t on_system_seal(void *server, struct proto_request *request)
+err_t on_system_seal(struct rm *rm, struct proto_request *)
 {
-	struct rm *rm = server;
-	(void)request;
 	rm->sealed = true;
 	return E_OK;
 }
 
-err_t on_log_write(void *server, struct proto_request *request, const struct rm_log_write_in *in)
+err_t on_log_write(struct rm *rm, struct proto_request *, struct task *,
+                   const struct rm_log_write_in *in)
 {
-	struct rm *rm = server;
 	char text[RM_LINE_MAX + 1];
-	(void)request;
 	__builtin_memcpy(text, in->line, in->line_count);
 	text[in->line_count] = 0;
 	rm->ops->log(rm->kernel, text);
@@ -116,10 +109,9 @@ static err_t issued(struct rm *rm, struct proto_request *request, slot_t slot, e
 	return E_OK;
 }
 
-err_t on_ports_create(void *server, struct proto_request *request,
+err_t on_ports_create(struct rm *rm, struct proto_request *request,
                       const struct rm_ports_create_in *in)
 {
-	struct rm *rm = server;
 	slot_t slot = slot_get(rm, rm->system->bank);
 	if (!slot)
 		return E_LIMIT;
@@ -127,10 +119,9 @@ err_t on_ports_create(void *server, struct proto_request *request,
 	              rm->ops->ports_issue(rm->kernel, slot, in->first, in->last));
 }
 
-err_t on_interrupt_create(void *server, struct proto_request *request,
+err_t on_interrupt_create(struct rm *rm, struct proto_request *request,
                           const struct rm_interrupt_create_in *in)
 {
-	struct rm *rm = server;
 	slot_t slot = slot_get(rm, rm->system->bank);
 	if (!slot || rm->irq_next > ABI_USER_IRQ_MAX) {
 		if (slot)
@@ -144,26 +135,20 @@ err_t on_interrupt_create(void *server, struct proto_request *request,
 	return err;
 }
 
-err_t on_system_off(void *server, struct proto_request *request, const struct rm_system_off_in *in)
+err_t on_system_off(struct rm *rm, struct proto_request *, const struct rm_system_off_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
 	rm->ops->off(rm->kernel, in->status == 0);
 	return E_OK;
 }
 
-err_t on_system_check(void *server, struct proto_request *request, struct rm_system_check_out *out)
+err_t on_system_check(struct rm *rm, struct proto_request *, struct rm_system_check_out *out)
 {
-	(void)request;
-	out->valid = rm_valid(server);
+	out->valid = rm_valid(rm);
 	return E_OK;
 }
 
-err_t on_system_trace(void *server, struct proto_request *request,
-                      const struct rm_system_trace_in *in)
+err_t on_system_trace(struct rm *rm, struct proto_request *, const struct rm_system_trace_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
 	if (!rm->ops->trace)
 		return E_UNSUPPORTED;
 	rm->traced = in->on;

@@ -93,15 +93,9 @@ void name_drop_server(struct rm *rm, struct name *name)
 	name_settle(rm, name);
 }
 
-static struct task *target(struct rm *rm)
+err_t on_name_grant(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_grant_in *in)
 {
-	return (struct task *)rm->target;
-}
-
-err_t on_name_grant(void *server, struct proto_request *request, const struct rm_name_grant_in *in)
-{
-	struct rm *rm = server;
-	struct task *task = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct tree_node *parent;
 	int side = 0;
 	if (task->state == RM_TASK_STATE_DEAD)
@@ -134,11 +128,9 @@ err_t on_name_grant(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_name_register(void *server, struct proto_request *request,
+err_t on_name_register(struct rm *rm, struct proto_request *request, struct task *task,
                        const struct rm_name_register_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	struct notification *endpoint;
 	if (task->state == RM_TASK_STATE_DEAD || !name)
@@ -168,12 +160,9 @@ err_t on_name_register(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_name_unregister(void *server, struct proto_request *request,
+err_t on_name_unregister(struct rm *rm, struct proto_request *, struct task *task,
                          const struct rm_name_unregister_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	if (!name || name->server != task)
 		return E_NOENT;
@@ -181,12 +170,10 @@ err_t on_name_unregister(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_name_query(void *server, struct proto_request *request, const struct rm_name_query_in *in,
-                    struct rm_name_query_out *out)
+err_t on_name_query(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_query_in *in, struct rm_name_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct name *name = name_for(rm, target(rm), in->name, in->name_count,
+	const struct name *name = name_for(rm, task, in->name, in->name_count,
 	                                   RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (!name)
 		return E_NOENT;
@@ -195,11 +182,9 @@ err_t on_name_query(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_name_watch(void *server, struct proto_request *request, const struct rm_name_watch_in *in)
+err_t on_name_watch(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_watch_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count,
 	                             RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (task->state == RM_TASK_STATE_DEAD || !name)
@@ -409,16 +394,14 @@ static struct session *session_of(struct rm *rm, const struct task *task, uint64
 	return (server && s->server == task) || (client && s->client == task) ? s : NULL;
 }
 
-err_t on_session_connect(void *server, struct proto_request *request,
-                         const struct rm_session_connect_in *in, struct rm_session_connect_out *out)
+err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *client,
+                         struct bank *payer, const struct rm_session_connect_in *in,
+                         struct rm_session_connect_out *)
 {
-	struct rm *rm = server;
-	struct task *client = target(rm);
-	struct bank *payer = (struct bank *)object_find(rm, request->cap_badges[0]), *bank;
+	struct bank *bank;
 	struct name *name = name_for(rm, client, in->name, in->name_count, RM_NAME_RIGHT_CONNECT);
 	struct session *s;
 	struct root *root;
-	(void)out; /* it comes when the server has accepted */
 	if (client->state == RM_TASK_STATE_DEAD || !name)
 		return E_NOENT;
 	if (!name->server || name->server->state == RM_TASK_STATE_DEAD)
@@ -465,12 +448,10 @@ err_t on_session_connect(void *server, struct proto_request *request,
 	return E_PENDING;
 }
 
-err_t on_session_accept(void *server, struct proto_request *request,
+err_t on_session_accept(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_accept_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING || !s->server_knows)
 		return E_GONE;
 	s->state = RM_SESSION_STATE_OPEN;
@@ -479,12 +460,10 @@ err_t on_session_accept(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_refuse(void *server, struct proto_request *request,
+err_t on_session_refuse(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_refuse_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
 	/* What a client cannot be told is PERM. */
@@ -498,22 +477,18 @@ err_t on_session_refuse(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_bank(void *server, struct proto_request *request,
+err_t on_session_bank(struct rm *rm, struct proto_request *request, struct task *task,
                       const struct rm_session_bank_in *in)
 {
-	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	return object_cap(rm, request, &s->object.bank->object, 0);
 }
 
-err_t on_session_sever(void *server, struct proto_request *request,
+err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_sever_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
@@ -536,12 +511,10 @@ err_t on_session_sever(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_acknowledge(void *server, struct proto_request *request,
+err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_acknowledge_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s)
 		return E_GONE;
 	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots))
@@ -567,12 +540,10 @@ static err_t root_cap(struct rm *rm, struct proto_request *request, struct root 
 	return err;
 }
 
-err_t on_session_mint_endpoint(void *server, struct proto_request *request,
+err_t on_session_mint_endpoint(struct rm *rm, struct proto_request *request, struct task *task,
                                const struct rm_session_mint_endpoint_in *in,
                                struct rm_session_mint_endpoint_out *out)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
@@ -585,12 +556,10 @@ err_t on_session_mint_endpoint(void *server, struct proto_request *request,
 	return root_cap(rm, request, root, CAP_SEND);
 }
 
-err_t on_notification_create(void *server, struct proto_request *request,
+err_t on_notification_create(struct rm *rm, struct proto_request *request, struct task *task,
                              const struct rm_notification_create_in *in,
                              struct rm_notification_create_out *out)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	bool own = in->session.raw == 0; /* it goes with the task, as its endpoints do */
 	struct session *s = own ? NULL : session_of(rm, task, in->session.raw, true, false);
 	struct notification *n;
@@ -610,12 +579,11 @@ err_t on_notification_create(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_mint_notification(void *server, struct proto_request *request,
+err_t on_session_mint_notification(struct rm *rm, struct proto_request *request, struct task *task,
                                    const struct rm_session_mint_notification_in *in,
                                    struct rm_session_mint_notification_out *out)
 {
-	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct object *object = object_find(rm, in->notification.raw);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
@@ -632,12 +600,10 @@ err_t on_session_mint_notification(void *server, struct proto_request *request,
 	                        (in->rights & RM_RIGHT_WRITE ? RIGHT_WRITE : 0));
 }
 
-err_t on_session_revoke_root(void *server, struct proto_request *request,
+err_t on_session_revoke_root(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_revoke_root_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct object *object = object_find(rm, in->root.raw);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -649,12 +615,10 @@ err_t on_session_revoke_root(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_roots(void *server, struct proto_request *request,
+err_t on_session_roots(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_roots_in *in, struct rm_session_roots_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	out->roots_count = 0;
 	if (!s)
 		return E_GONE;
@@ -674,12 +638,10 @@ err_t on_session_roots(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_query(void *server, struct proto_request *request,
+err_t on_session_query(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_query_in *in, struct rm_session_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct session *s = session_of(rm, target(rm), in->session.raw, true, true);
+	const struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
 	const struct bank *bank = s->object.bank;

@@ -462,7 +462,6 @@ struct rm {
 	uint32_t replies_kept;
 	uint32_t parked;
 	struct task *init;
-	struct object *target; /* of the request that is being handled */
 	bool sealed;
 	bool traced;
 	uint32_t trace_number;    /* of the last request or fault that was traced */
