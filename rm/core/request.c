@@ -143,6 +143,8 @@ err_t on_system_off(struct rm *rm, struct proto_request *, const struct rm_syste
 
 err_t on_system_check(struct rm *rm, struct proto_request *, struct rm_system_check_out *out)
 {
+	if (!rm_valid)
+		return E_UNSUPPORTED;
 	out->valid = rm_valid(rm);
 	return E_OK;
 }
