@@ -74,12 +74,11 @@ static void bank_init(struct rm *rm, struct bank *bank)
 		slab_init(&bank->slab[i], &bank->pages, bytes[i]);
 }
 
-err_t bank_init_root(struct rm *rm, uint64_t limit)
+void bank_init_root(struct rm *rm, uint64_t limit)
 {
 	rm->root = &rm->root_bank;
 	bank_init(rm, rm->root);
 	rm->root->limit = rm->root->guarantee = rm->root->pin_limit = limit;
-	return E_OK;
 }
 
 /* A bank whose pages are those of another struct from now on. */
@@ -251,11 +250,7 @@ err_t on_bank_destroy(struct rm *rm, struct proto_request *, struct bank *bank)
 	if (bank->session || bank == rm->init->object.bank)
 		return E_BUSY;
 	/* The parent pays for the wait: the bank is on its way out. */
-	err_t err = wait_for(rm, bank->parent, &bank->object.waiters, RM_METHOD_BANK_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &bank->object);
-	return E_PENDING;
+	return object_destroy(rm, bank->parent, &bank->object, RM_METHOD_BANK_DESTROY);
 }
 
 err_t on_bank_transfer(struct rm *, struct proto_request *, struct bank *from, struct bank *to,

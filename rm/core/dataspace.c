@@ -614,9 +614,8 @@ err_t on_dataspace_create(struct rm *rm, struct proto_request *request, struct b
 		return E_PENDING;
 	}
 	if (err == E_OK)
-		err = object_cap(rm, request, &ds->object, FACET_RIGHTS);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
+		return object_made(rm, request, &ds->object, FACET_RIGHTS);
+	object_kill(rm, &ds->object);
 	return err;
 }
 
@@ -663,11 +662,7 @@ err_t on_dataspace_destroy(struct rm *rm, struct proto_request *request, struct 
 {
 	if (rights_of(request->badge) != FACET_RIGHTS)
 		return E_PERM;
-	err_t err = wait_for(rm, ds->object.bank, &ds->object.waiters, RM_METHOD_DATASPACE_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &ds->object);
-	return E_PENDING;
+	return object_destroy(rm, ds->object.bank, &ds->object, RM_METHOD_DATASPACE_DESTROY);
 }
 
 err_t on_dataspace_query(struct rm *, struct proto_request *request, struct dataspace *ds,

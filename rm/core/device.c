@@ -143,8 +143,7 @@ err_t on_dataspace_create_device(struct rm *rm, struct proto_request *request, s
 	ds->caching = in->caching;
 	err = fill(rm, ds, in->physical);
 	if (err == E_OK)
-		err = object_cap(rm, request, &ds->object, FACET_RIGHTS);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
+		return object_made(rm, request, &ds->object, FACET_RIGHTS);
+	object_kill(rm, &ds->object);
 	return err;
 }

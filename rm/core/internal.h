@@ -68,7 +68,7 @@ slot_t reply_get(struct rm *rm);
 void reply_put(struct rm *rm, slot_t reply);
 
 /* -- bank.c: who pays ------------------------------------------------------------------------ */
-err_t bank_init_root(struct rm *rm, uint64_t limit);
+void bank_init_root(struct rm *rm, uint64_t limit);
 static inline bool bank_charge(struct bank *bank, uint64_t pages)
 {
 	if (pages > bank->limit - bank->used)
@@ -98,10 +98,13 @@ struct object *object_find(const struct rm *rm, uint64_t badge);
 uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet);
 err_t object_cap(struct rm *rm, struct proto_request *request, const struct object *object,
                  unsigned int facet);
+err_t object_made(struct rm *rm, struct proto_request *request, struct object *object,
+                  unsigned int facet);
 err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t badge);
-err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights);
+err_t reply_copy(struct rm *rm, struct proto_request *request, slot_t from, unsigned int rights);
 void scratch_clear(struct rm *rm);
 void object_kill(struct rm *rm, struct object *object);
+err_t object_destroy(struct rm *rm, struct bank *bank, struct object *object, uint8_t method);
 void job_add(struct rm *rm, struct object *object);
 void job_end(struct object *object);
 err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method);

@@ -81,10 +81,7 @@ err_t on_pager_create(struct rm *rm, struct proto_request *request, struct bank 
 	ds->cookie = in->cookie;
 	ds->deadline_ms = in->deadline;
 	list_push_back(&pager->pagers, &ds->pager_link);
-	err = object_cap(rm, request, &ds->object, FACET_OTHER);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
-	return err;
+	return object_made(rm, request, &ds->object, FACET_OTHER);
 }
 
 err_t on_pager_open(struct rm *rm, struct proto_request *request, struct dataspace *ds,

@@ -122,12 +122,9 @@ err_t on_ports_create(struct rm *rm, struct proto_request *request,
 err_t on_interrupt_create(struct rm *rm, struct proto_request *request,
                           const struct rm_interrupt_create_in *in)
 {
-	slot_t slot = slot_get(rm, rm->system->bank);
-	if (!slot || rm->irq_next > ABI_USER_IRQ_MAX) {
-		if (slot)
-			slot_put(rm, rm->system->bank, slot);
+	slot_t slot = rm->irq_next > ABI_USER_IRQ_MAX ? 0 : slot_get(rm, rm->system->bank);
+	if (!slot)
 		return E_LIMIT;
-	}
 	err_t err = issued(rm, request, slot,
 	                   rm->ops->irq_issue(rm->kernel, slot, in->controller, in->pin, in->level,
 	                                      in->low, rm->irq_next));
@@ -172,14 +169,11 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	uint64_t pages = 0;
 	for (uint32_t i = 0; i < boot->bulks_count; i++)
 		pages += 1ull << (boot->bulks[i].bits - PAGE_BITS);
-	err_t err = bank_init_root(rm, pages);
-	if (err != E_OK)
-		return err;
+	bank_init_root(rm, pages);
 	slotmap_init(&rm->objects, sizeof(union any_object), &rm->root->pages);
-	err = memory_init(rm, boot);
-	if (err != E_OK)
-		return err;
-	err = device_init(rm, boot);
+	err_t err = memory_init(rm, boot);
+	if (err == E_OK)
+		err = device_init(rm, boot);
 	if (err != E_OK)
 		return err;
 	rm->scratch = slot_get(rm, rm->root);
@@ -193,7 +187,7 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
  * itself: for each chunk 3 pages and a page table's fourth part, for replies a 64th part, for the
  * slots of sessions half of that.
  */
-err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, struct bank **bank,
+err_t rm_init_task(struct rm *rm, unsigned int slot_bits, struct bank **bank,
                    struct vspace **vspace, struct task **task)
 {
 	uint64_t reserve =
@@ -208,12 +202,8 @@ err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, stru
 	err = object_new(rm, *bank, KIND_SYSTEM, &rm->system);
 	if (err == E_OK)
 		err = vspace_new(rm, *bank, vspace);
-	if (err == E_OK) {
-		unsigned int length = 0;
-		while (name[length])
-			length++;
-		err = task_new(rm, *bank, *vspace, slot_bits, name, length, task);
-	}
+	if (err == E_OK)
+		err = task_new(rm, *bank, *vspace, slot_bits, "init", 4, task);
 	if (err == E_OK)
 		rm->init = *task;
 	return err;

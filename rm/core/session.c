@@ -141,12 +141,11 @@ err_t on_name_register(struct rm *rm, struct proto_request *request, struct task
 	        notification_new(rm, task->object.bank, OBJ_ENDPOINT, &task->endpoints, &endpoint);
 	if (err != E_OK)
 		return err;
-	err = scratch_copy(rm, endpoint->slot, CAP_RECEIVE);
+	err = reply_copy(rm, request, endpoint->slot, CAP_RECEIVE);
 	if (err != E_OK) {
 		object_kill(rm, &endpoint->object);
 		return err;
 	}
-	request->cap_out = rm->scratch;
 	name->server = task;
 	name->endpoint = endpoint->slot;
 	name->version = in->version;
@@ -215,9 +214,8 @@ static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8
 	struct root *root = *made;
 	root->slots = slots;
 	root->slot = slot_get(rm, slots);
-	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL,
-	                          badge ? badge : slotmap_id(&rm->objects, root))
-	                 : E_NOMEM;
+	root->badge = badge ? badge : slotmap_id(&rm->objects, root);
+	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL, root->badge) : E_NOMEM;
 	if (err != E_OK) {
 		if (root->slot)
 			slot_put(rm, slots, root->slot);
@@ -226,7 +224,6 @@ static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8
 	}
 	root->session = session;
 	root->kind = kind;
-	root->badge = badge ? badge : slotmap_id(&rm->objects, root);
 	root->rights = rights;
 	list_push_back(&session->roots, &root->link);
 	return E_OK;
@@ -249,6 +246,28 @@ void root_kill(struct rm *rm, struct root *root)
 
 /* ---- the end of a session -------------------------------------------------------------------- */
 
+/* A side of it, if it is there still, has nothing to do with it any more. */
+static void side_leaves(struct rm *rm, struct task **side, struct list *link, struct event *told)
+{
+	if (!*side)
+		return;
+	event_cancel(rm, *side, told);
+	list_remove(link);
+	(*side)->session_count--;
+	*side = NULL;
+}
+
+static void server_leaves(struct rm *rm, struct session *s)
+{
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	side_leaves(rm, &s->server, &s->server_link, &s->severed_server);
+}
+
+static void client_leaves(struct rm *rm, struct session *s)
+{
+	side_leaves(rm, &s->client, &s->client_link, &s->severed_client);
+}
+
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
 void session_settle(struct rm *rm, struct session *s)
 {
@@ -257,14 +276,8 @@ void session_settle(struct rm *rm, struct session *s)
 	    (s->server && s->server_knows) ||
 	    (s->client && !list_is_empty(&s->severed_client.link)))
 		return;
-	deadline_cancel(&rm->session_deadlines, &s->deadline);
-	if (s->server)
-		s->server->session_count--;
-	if (s->client)
-		s->client->session_count--;
-	list_remove(&s->server_link);
-	list_remove(&s->client_link);
-	s->server = s->client = NULL;
+	server_leaves(rm, s);
+	client_leaves(rm, s);
 	bank->session = NULL;
 	object_kill(rm, &bank->object);
 	/* If the server bought nothing from it, it is gone at once. */
@@ -322,11 +335,9 @@ static void connect_answer(struct rm *rm, struct session *s, err_t err)
 	struct rm_session_connect_out out = { .session = { slotmap_id(&rm->objects, s) } };
 	struct root *root = container_of(list_first(&s->roots), struct root, link);
 	if (err == E_OK)
-		err = scratch_copy(rm, root->slot, CAP_SEND);
-	if (err == E_OK) {
-		request.cap_out = rm->scratch;
+		err = reply_copy(rm, &request, root->slot, CAP_SEND);
+	if (err == E_OK)
 		rm->scratch_root = root;
-	}
 	rm_session_connect_answer(&request, err, &out);
 	answer_request(rm, container_of(link, struct waiter, link), &request);
 }
@@ -359,18 +370,10 @@ void session_leave(struct rm *rm, struct session *s, const struct task *task)
 		(void)session_step(rm, s);
 		return;
 	}
-	if (s->server == task) {
-		event_cancel(rm, s->server, &s->severed_server);
-		deadline_cancel(&rm->session_deadlines, &s->deadline);
-		list_remove(&s->server_link);
-		s->server->session_count--;
-		s->server = NULL;
-	} else {
-		event_cancel(rm, s->client, &s->severed_client);
-		list_remove(&s->client_link);
-		s->client->session_count--;
-		s->client = NULL;
-	}
+	if (s->server == task)
+		server_leaves(rm, s);
+	else
+		client_leaves(rm, s);
 	session_settle(rm, s);
 }
 
@@ -519,11 +522,7 @@ err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task 
 		return E_GONE;
 	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots))
 		return E_BUSY;
-	event_cancel(rm, s->server, &s->severed_server);
-	deadline_cancel(&rm->session_deadlines, &s->deadline);
-	list_remove(&s->server_link);
-	s->server->session_count--;
-	s->server = NULL;
+	server_leaves(rm, s);
 	session_settle(rm, s);
 	return E_OK;
 }
@@ -532,10 +531,8 @@ err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task 
 static err_t root_cap(struct rm *rm, struct proto_request *request, struct root *root,
                       unsigned int rights)
 {
-	err_t err = scratch_copy(rm, root->slot, rights);
-	if (err == E_OK)
-		request->cap_out = rm->scratch;
-	else
+	err_t err = reply_copy(rm, request, root->slot, rights);
+	if (err != E_OK)
 		root_kill(rm, root);
 	return err;
 }

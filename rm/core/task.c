@@ -85,10 +85,14 @@ static err_t thread_schedule(struct rm *rm, struct thread *thread,
 		return E_PERM;
 	if (schedule->budget_us > schedule->period_us)
 		return E_INVAL;
+	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
+	                         object_badge(rm, &thread->object, FACET_OTHER));
+	if (err != E_OK)
+		return err;
 	struct rm_schedule before = thread->schedule;
 	thread->schedule = *schedule;
 	struct kernel_thread k = kernel_thread(rm, thread);
-	err_t err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
+	err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
 	if (err != E_OK)
 		thread->schedule = before;
 	return err;
@@ -113,9 +117,6 @@ err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create
 	err = pin_buffer(rm, thread, in->buffer);
 	if (err == E_OK)
 		err = thread_objects(rm, thread);
-	if (err == E_OK)
-		err = scratch_mint(rm, rm->endpoint, CAP_SEND,
-		                   object_badge(rm, &thread->object, FACET_OTHER));
 	if (err == E_OK)
 		err = thread_schedule(rm, thread, &in->schedule);
 	if (err == E_OK) {
@@ -453,12 +454,7 @@ err_t on_task_create(struct rm *rm, struct proto_request *request, struct bank *
 {
 	struct task *task;
 	err_t err = task_new(rm, bank, vspace, in->slot_bits, in->name, in->name_count, &task);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &task->object, privilege(request));
-	if (err != E_OK)
-		object_kill(rm, &task->object);
-	return err;
+	return err == E_OK ? object_made(rm, request, &task->object, privilege(request)) : err;
 }
 
 err_t on_task_give(struct rm *rm, struct proto_request *request, struct task *task,
@@ -524,11 +520,7 @@ err_t on_task_exit(struct rm *rm, struct proto_request *, struct task *task,
 
 err_t on_task_destroy(struct rm *rm, struct proto_request *, struct task *task)
 {
-	err_t err = wait_for(rm, task->object.bank, &task->object.waiters, RM_METHOD_TASK_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &task->object);
-	return E_PENDING;
+	return object_destroy(rm, task->object.bank, &task->object, RM_METHOD_TASK_DESTROY);
 }
 
 err_t on_reply_create(struct rm *rm, struct proto_request *request, struct task *task)
@@ -551,22 +543,13 @@ err_t on_thread_create(struct rm *rm, struct proto_request *request, struct task
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	err_t err = thread_new(rm, task, in, &thread);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &thread->object, privilege(request));
-	if (err != E_OK)
-		object_kill(rm, &thread->object);
-	return err;
+	return err == E_OK ? object_made(rm, request, &thread->object, privilege(request)) : err;
 }
 
 err_t on_thread_schedule(struct rm *rm, struct proto_request *, struct thread *thread,
                          const struct rm_thread_schedule_in *in)
 {
-	if (thread->is_passive)
-		return E_LIMIT;
-	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
-	                         object_badge(rm, &thread->object, FACET_OTHER));
-	return err == E_OK ? thread_schedule(rm, thread, &in->schedule) : err;
+	return thread->is_passive ? E_LIMIT : thread_schedule(rm, thread, &in->schedule);
 }
 
 err_t on_thread_set_handler(struct rm *rm, struct proto_request *request, struct thread *thread)
@@ -637,10 +620,7 @@ err_t on_thread_write_registers(struct rm *rm, struct proto_request *, struct th
 
 err_t on_thread_object(struct rm *rm, struct proto_request *request, struct thread *thread)
 {
-	err_t err = scratch_copy(rm, thread->tcb, CAP_ALL);
-	if (err == E_OK)
-		request->cap_out = rm->scratch;
-	return err;
+	return reply_copy(rm, request, thread->tcb, CAP_ALL);
 }
 
 /*

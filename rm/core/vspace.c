@@ -693,12 +693,7 @@ err_t on_vspace_create(struct rm *rm, struct proto_request *request, struct bank
 {
 	struct vspace *vspace;
 	err_t err = vspace_new(rm, bank, &vspace);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &vspace->object, 0);
-	if (err != E_OK)
-		object_kill(rm, &vspace->object);
-	return err;
+	return err == E_OK ? object_made(rm, request, &vspace->object, 0) : err;
 }
 
 err_t on_vspace_clone(struct rm *rm, struct proto_request *, struct vspace *source,
@@ -723,12 +718,7 @@ err_t on_vspace_clone(struct rm *rm, struct proto_request *, struct vspace *sour
 
 err_t on_vspace_destroy(struct rm *rm, struct proto_request *, struct vspace *vspace)
 {
-	err_t err =
-	        wait_for(rm, bank_of(vspace), &vspace->object.waiters, RM_METHOD_VSPACE_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &vspace->object);
-	return E_PENDING;
+	return object_destroy(rm, bank_of(vspace), &vspace->object, RM_METHOD_VSPACE_DESTROY);
 }
 
 err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *vspace,

@@ -499,7 +499,7 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot);
  * The first program's bank, with all memory that is not rm's own, its address space and its task;
  * and what it starts with, in slots of its CSpace. NOMEM, LIMIT: there is too little memory.
  */
-err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, struct bank **bank,
+err_t rm_init_task(struct rm *rm, unsigned int slot_bits, struct bank **bank,
                    struct vspace **vspace, struct task **task);
 err_t rm_give(struct rm *rm, struct task *task, uint32_t slot, const struct object *object,
               unsigned int facet);
