@@ -355,6 +355,7 @@ static void note_caps(struct rt_server *s, struct rt_request *r)
 			continue;
 		const struct rt_badge *badge = rt_badge_find(&s->badges, r->proto.cap_badges[i]);
 		r->proto.cap_kinds[i] = badge ? badge->kind : 0;
+		r->proto.objects[1 + i] = badge ? badge->ctx : NULL;
 		own++;
 	}
 	s->has_come = r->proto.caps > own;
@@ -438,6 +439,7 @@ static inline void begin(struct rt_server *s, struct rt_request *r, struct rt_ba
 	r->proto.length = (unsigned int)abi_msginfo_length(info);
 	r->proto.badge = target->value;
 	r->proto.target_kind = target->kind;
+	r->proto.objects[0] = target->ctx;
 	s->is_handling = true;
 }
 

@@ -134,8 +134,7 @@ err_t rt_start_check(const struct rt_start *block, size_t capacity)
 	    block->slot_first_free < RT_SLOT_FIRST ||
 	    block->slot_first_free > 1u << block->slot_bits)
 		return E_CORRUPT;
-	if (block->stack_low > block->stack_high || block->budget_us > block->period_us ||
-	    !range_ok(block->archive, block->archive_bytes, UINT64_MAX))
+	if (block->stack_low > block->stack_high || block->budget_us > block->period_us)
 		return E_CORRUPT;
 	if (!strings_ok(block, block->argv, block->argc) ||
 	    !strings_ok(block, block->env, block->envc) || !given_ok(block))

@@ -3,7 +3,7 @@
 #
 #   $(call image,DIR,LIBS)       a root-task image build/DIR.elf from DIR/*.c and DIR/*.S, linked
 #                                with the libraries LIBS
-#   $(call image_as,NAME,DIR,LIBS,FLAGS)   the same under another name, with compiler flags
+#   $(call image_as,NAME,DIR...,LIBS,FLAGS)   the same under another name, with compiler flags
 #   $(call library,DIR...)       build/lib/DIR.a for images, from DIR/*.c and DIR/*.S
 #   $(call libc_image,NAME,DIR,libc rt lib,FLAGS)   image_as for a program that uses libc. Of the
 #                                functions that rt has as well, those of the first are linked
@@ -59,7 +59,7 @@ includes = $(foreach r,$(call room_of,$(1)),$(foreach u,$(sort $(r) $($(r)_USES)
 compile = $(say) CC $@; mkdir -p $(@D)
 depflags = -MMD -MP -MF $(@:.o=.d)
 
-sources_in = $(filter-out %_test.c,$(wildcard $(1)/*.c $(1)/*.S))
+sources_in = $(filter-out %_test.c,$(foreach d,$(1),$(wildcard $(d)/*.c $(d)/*.S)))
 objects_in = $(addsuffix .o,$(addprefix $(B)/$(1)/,$(call sources_in,$(2))))
 
 images :=

@@ -74,12 +74,11 @@ static void bank_init(struct rm *rm, struct bank *bank)
 		slab_init(&bank->slab[i], &bank->pages, bytes[i]);
 }
 
-err_t bank_init_root(struct rm *rm, uint64_t limit)
+void bank_init_root(struct rm *rm, uint64_t limit)
 {
 	rm->root = &rm->root_bank;
 	bank_init(rm, rm->root);
 	rm->root->limit = rm->root->guarantee = rm->root->pin_limit = limit;
-	return E_OK;
 }
 
 /* A bank whose pages are those of another struct from now on. */
@@ -227,11 +226,10 @@ static uint64_t pages_of(uint64_t bytes)
 	return bytes / PAGE;
 }
 
-err_t on_bank_create(void *server, struct proto_request *request,
+err_t on_bank_create(struct rm *rm, struct proto_request *request, struct bank *parent,
                      const struct rm_bank_create_in *in)
 {
-	struct rm *rm = server;
-	struct bank *parent = (struct bank *)rm->target, *bank;
+	struct bank *bank;
 	bool privileged = request->privileged && in->privileged;
 	if (in->privileged && !request->privileged)
 		return E_PERM;
@@ -247,27 +245,17 @@ err_t on_bank_create(void *server, struct proto_request *request,
 	return err;
 }
 
-err_t on_bank_destroy(void *server, struct proto_request *request)
+err_t on_bank_destroy(struct rm *rm, struct proto_request *, struct bank *bank)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct bank *bank = (struct bank *)rm->target;
 	if (bank->session || bank == rm->init->object.bank)
 		return E_BUSY;
 	/* The parent pays for the wait: the bank is on its way out. */
-	err_t err = wait_for(rm, bank->parent, &bank->object.waiters, RM_METHOD_BANK_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &bank->object);
-	return E_PENDING;
+	return object_destroy(rm, bank->parent, &bank->object, RM_METHOD_BANK_DESTROY);
 }
 
-err_t on_bank_transfer(void *server, struct proto_request *request,
+err_t on_bank_transfer(struct rm *, struct proto_request *, struct bank *from, struct bank *to,
                        const struct rm_bank_transfer_in *in)
 {
-	struct rm *rm = server;
-	struct bank *from = (struct bank *)rm->target;
-	struct bank *to = (struct bank *)object_find(rm, request->cap_badges[0]);
 	uint64_t limit = pages_of(in->limit), guarantee = pages_of(in->guarantee);
 	uint64_t pin_limit = pages_of(in->pin_limit);
 	if (limit > from->limit - from->used || guarantee > from->guarantee ||
@@ -282,11 +270,9 @@ err_t on_bank_transfer(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_bank_query(void *server, struct proto_request *request, struct rm_bank_query_out *out)
+err_t on_bank_query(struct rm *, struct proto_request *, struct bank *bank,
+                    struct rm_bank_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct bank *bank = (struct bank *)rm->target;
 	out->status = (struct rm_bank_status){
 		.guarantee = bank->guarantee * PAGE,
 		.limit = bank->limit * PAGE,

@@ -736,11 +736,6 @@ err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspac
 
 /* -- requests ---------------------------------------------------------------------------------- */
 
-static struct dataspace *target(struct rm *rm)
-{
-	return (struct dataspace *)rm->target;
-}
-
 static uint8_t rights_of(uint64_t badge)
 {
 	return badge >> FACET_SHIFT & FACET_RIGHTS;
@@ -777,11 +772,9 @@ static err_t fill_contiguous(struct rm *rm, struct dataspace *ds, unsigned int a
 	return E_OK;
 }
 
-err_t on_dataspace_create(void *server, struct proto_request *request,
+err_t on_dataspace_create(struct rm *rm, struct proto_request *request, struct bank *bank,
                           const struct rm_dataspace_create_in *in)
 {
-	struct rm *rm = server;
-	struct bank *bank = (struct bank *)rm->target;
 	struct dataspace *ds;
 	bool contiguous = in->flags & RM_DATASPACE_FLAGS_CONTIGUOUS;
 	bool pinned = in->flags & RM_DATASPACE_FLAGS_PINNED;
@@ -802,18 +795,15 @@ err_t on_dataspace_create(void *server, struct proto_request *request,
 		return E_PENDING;
 	}
 	if (err == E_OK)
-		err = object_cap(rm, request, &ds->object, FACET_RIGHTS);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
+		return object_made(rm, request, &ds->object, FACET_RIGHTS);
+	object_kill(rm, &ds->object);
 	return err;
 }
 
-err_t on_dataspace_clone(void *server, struct proto_request *request,
-                         const struct rm_dataspace_clone_in *in)
+err_t on_dataspace_clone(struct rm *rm, struct proto_request *request, struct dataspace *source,
+                         struct bank *bank, const struct rm_dataspace_clone_in *in)
 {
-	struct rm *rm = server;
-	struct dataspace *source = target(rm), *ds;
-	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
+	struct dataspace *ds;
 	if (!(rights_of(request->badge) & RM_RIGHT_READ))
 		return E_PERM;
 	if (!range_ok(in->first, in->size, source->size))
@@ -831,11 +821,9 @@ err_t on_dataspace_clone(void *server, struct proto_request *request,
 	return E_PENDING;
 }
 
-err_t on_dataspace_resize(void *server, struct proto_request *request,
+err_t on_dataspace_resize(struct rm *rm, struct proto_request *request, struct dataspace *ds,
                           const struct rm_dataspace_resize_in *in)
 {
-	struct rm *rm = server;
-	struct dataspace *ds = target(rm);
 	if (!(rights_of(request->badge) & RM_RIGHT_WRITE))
 		return E_PERM;
 	if (ds->work != WORK_NONE || ds->copy || ds->flags || ds->kind == RM_DATASPACE_KIND_DEVICE)
@@ -851,24 +839,16 @@ err_t on_dataspace_resize(void *server, struct proto_request *request,
 	return shrinks ? E_PENDING : E_OK;
 }
 
-err_t on_dataspace_destroy(void *server, struct proto_request *request)
+err_t on_dataspace_destroy(struct rm *rm, struct proto_request *request, struct dataspace *ds)
 {
-	struct rm *rm = server;
-	struct dataspace *ds = target(rm);
 	if (rights_of(request->badge) != FACET_RIGHTS)
 		return E_PERM;
-	err_t err = wait_for(rm, ds->object.bank, &ds->object.waiters, RM_METHOD_DATASPACE_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &ds->object);
-	return E_PENDING;
+	return object_destroy(rm, ds->object.bank, &ds->object, RM_METHOD_DATASPACE_DESTROY);
 }
 
-err_t on_dataspace_query(void *server, struct proto_request *request,
+err_t on_dataspace_query(struct rm *, struct proto_request *request, struct dataspace *ds,
                          struct rm_dataspace_query_out *out)
 {
-	struct rm *rm = server;
-	const struct dataspace *ds = target(rm);
 	out->status = (struct rm_dataspace_status){
 		.size = ds->size,
 		.resident = ds->resident,
@@ -881,20 +861,16 @@ err_t on_dataspace_query(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_dataspace_restrict(void *server, struct proto_request *request,
+err_t on_dataspace_restrict(struct rm *rm, struct proto_request *request, struct dataspace *ds,
                             const struct rm_dataspace_restrict_in *in)
 {
-	struct rm *rm = server;
-	return object_cap(rm, request, &target(rm)->object, in->rights & rights_of(request->badge));
+	return object_cap(rm, request, &ds->object, in->rights & rights_of(request->badge));
 }
 
-err_t on_dataspace_physical(void *server, struct proto_request *request,
+err_t on_dataspace_physical(struct rm *rm, struct proto_request *, struct dataspace *ds,
                             const struct rm_dataspace_physical_in *in,
                             struct rm_dataspace_physical_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct dataspace *ds = target(rm);
 	bool stays = ds->flags & RM_DATASPACE_FLAGS_PINNED || ds->kind == RM_DATASPACE_KIND_DEVICE;
 	if (!stays || !range_ok(in->first, in->count, ds->size))
 		return E_RANGE;

@@ -131,11 +131,9 @@ static err_t fill(struct rm *rm, struct dataspace *ds, uint64_t physical)
 	return err;
 }
 
-err_t on_dataspace_create_device(void *server, struct proto_request *request,
+err_t on_dataspace_create_device(struct rm *rm, struct proto_request *request, struct bank *bank,
                                  const struct rm_dataspace_create_device_in *in)
 {
-	struct rm *rm = server;
-	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
 	struct dataspace *ds;
 	if (in->size > CHUNK_PAGES)
 		return E_LIMIT;
@@ -145,8 +143,7 @@ err_t on_dataspace_create_device(void *server, struct proto_request *request,
 	ds->caching = in->caching;
 	err = fill(rm, ds, in->physical);
 	if (err == E_OK)
-		err = object_cap(rm, request, &ds->object, FACET_RIGHTS);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
+		return object_made(rm, request, &ds->object, FACET_RIGHTS);
+	object_kill(rm, &ds->object);
 	return err;
 }

@@ -40,50 +40,9 @@ void event_cancel(struct rm *rm, struct task *task, struct event *event)
 #define BODY(name, ...)                                                                            \
 	rm_##name##_event_encode(words + 1, &(struct rm_##name##_event){ __VA_ARGS__ })
 
-static unsigned int session_words(struct rm *rm, struct event *event, uint64_t *words)
-{
-	struct session *s;
-	switch (event->number) {
-	case RM_EVENT_SESSION_OPENED:
-		s = container_of(event, struct session, opened);
-		s->server_knows = true;
-		return BODY(session_opened, .session = { slotmap_id(&rm->objects, s) },
-		            .badge = slotmap_id(&rm->objects, s),
-		            .guarantee = s->object.bank->guarantee * PAGE,
-		            .limit = s->object.bank->limit * PAGE);
-	default:
-		s = container_of(event, struct session, severed_server);
-		return BODY(session_severed, .session = { slotmap_id(&rm->objects, s) },
-		            .reason = s->reason);
-	}
-}
-
-/* The client's: with that, the session may be over. */
-static unsigned int client_words(struct rm *rm, struct event *event, uint64_t *words)
-{
-	struct session *s = container_of(event, struct session, severed_client);
-	unsigned int length = BODY(session_severed, .session = { slotmap_id(&rm->objects, s) },
-	                           .reason = s->reason);
-	session_settle(rm, s);
-	return length;
-}
-
-static unsigned int watch_words(struct rm *rm, struct event *event, uint64_t *words)
-{
-	struct watch *watch = container_of(event, struct watch, event);
-	if (watch->of_name)
-		return BODY(name_up, .cookie = watch->cookie);
-	unsigned int length = BODY(task_died, .cookie = watch->cookie, .at = watch->fault_address,
-	                           .instruction = watch->fault_instruction, .status = watch->status,
-	                           .reason = watch->reason);
-	watch_drop(rm, watch);
-	return length;
-}
-
 /* The next pages in order that are waited for, and were not told of. */
-static unsigned int read_words(struct rm *rm, struct event *event, uint64_t *words)
+static unsigned int read_words(struct rm *rm, struct dataspace *ds, uint64_t *words)
 {
-	struct dataspace *ds = container_of(event, struct dataspace, read_event);
 	uint64_t first = 0, count = 0;
 	struct list *at = list_first(&ds->waiters);
 	for (unsigned int i = 0; at && i < STEP_PAGES; i++, at = list_after(&ds->waiters, at)) {
@@ -100,51 +59,71 @@ static unsigned int read_words(struct rm *rm, struct event *event, uint64_t *wor
 	}
 	/* Who waits behind those is the next event's. */
 	if (at && count > 0)
-		event_send(rm, ds->pager, event);
+		event_send(rm, ds->pager, &ds->read_event);
 	return count == 0 ? 0
 	                  : BODY(pager_read, .cookie = ds->cookie, .first = first, .count = count);
 }
 
+static unsigned int severed_words(const struct rm *rm, const struct session *s, uint64_t *words)
+{
+	return BODY(session_severed, .session = { slotmap_id(&rm->objects, s) },
+	            .reason = s->reason);
+}
+
 static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *words)
 {
+	struct session *s;
+	struct watch *watch;
+	struct fault *fault;
+	unsigned int length;
 	switch (event->number) {
 	case RM_EVENT_SESSION_OPENED:
+		s = container_of(event, struct session, opened);
+		s->server_knows = true;
+		return BODY(session_opened, .session = { slotmap_id(&rm->objects, s) },
+		            .badge = slotmap_id(&rm->objects, s),
+		            .guarantee = s->object.bank->guarantee * PAGE,
+		            .limit = s->object.bank->limit * PAGE);
 	case RM_EVENT_SESSION_SEVERED:
-		return session_words(rm, event, words);
+		return severed_words(rm, container_of(event, struct session, severed_server),
+		                     words);
 	case EVENT_SEVERED_CLIENT:
-		return client_words(rm, event, words);
+		/* With that, the session may be over. */
+		s = container_of(event, struct session, severed_client);
+		length = severed_words(rm, s, words);
+		session_settle(rm, s);
+		return length;
 	case RM_EVENT_NAME_UP:
+		watch = container_of(event, struct watch, event);
+		return BODY(name_up, .cookie = watch->cookie);
 	case RM_EVENT_TASK_DIED:
-		return watch_words(rm, event, words);
+		watch = container_of(event, struct watch, event);
+		length = BODY(task_died, .cookie = watch->cookie, .at = watch->fault_address,
+		              .instruction = watch->fault_instruction, .status = watch->status,
+		              .reason = watch->reason);
+		watch_drop(rm, watch);
+		return length;
 	case RM_EVENT_PAGER_READ:
-		return read_words(rm, event, words);
-	case RM_EVENT_PAGER_DETACHED: {
-		const struct dataspace *ds = container_of(event, struct dataspace, detached_event);
-		return BODY(pager_detached, .cookie = ds->cookie);
-	}
-	default: {
+		return read_words(rm, container_of(event, struct dataspace, read_event), words);
+	case RM_EVENT_PAGER_DETACHED:
+		return BODY(pager_detached,
+		            .cookie =
+		                    container_of(event, struct dataspace, detached_event)->cookie);
+	default:
 		assert(event->number == RM_EVENT_FAULT_DONE);
-		struct fault *fault = container_of(event, struct fault, event);
-		unsigned int length = BODY(fault_done, .cookie = fault->vspace->cookie,
-		                           .token = fault->token, .result = fault->result);
+		fault = container_of(event, struct fault, event);
+		length = BODY(fault_done, .cookie = fault->vspace->cookie, .token = fault->token,
+		              .result = fault->result);
 		fault_forget(rm, fault);
 		return length;
-	}
 	}
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static struct task *target(struct rm *rm)
+err_t on_event_next(struct rm *rm, struct proto_request *, struct task *task,
+                    struct rm_event_next_out *out)
 {
-	return (struct task *)rm->target;
-}
-
-err_t on_event_next(void *server, struct proto_request *request, struct rm_event_next_out *out)
-{
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	out->record_count = 0;
 	out->left = 0;
 	struct list *link;
@@ -167,10 +146,10 @@ err_t on_event_next(void *server, struct proto_request *request, struct rm_event
 
 /*
  * The notification is there, and rm's capability to it has the badge. It is bound to the thread;
- * NULL: the scratch slot has a capability for whoever waits on it.
+ * NULL: the reply carries a capability for whoever waits on it.
  */
-static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge,
-                               const struct thread *thread)
+static err_t notification_with(struct rm *rm, struct proto_request *request, struct task *task,
+                               uint64_t badge, const struct thread *thread)
 {
 	struct bank *bank = task->object.bank;
 	slot_t object = task->event_object;
@@ -180,7 +159,7 @@ static err_t notification_with(struct rm *rm, struct task *task, uint64_t badge,
 	err_t err = slot ? KERNEL(rm, mint, slot, object, CAP_ALL, badge) : E_NOMEM;
 	if (err == E_OK) {
 		err = thread ? KERNEL(rm, thread_bind, thread->tcb, object)
-		             : scratch_copy(rm, object, CAP_ALL);
+		             : reply_copy(rm, request, object, CAP_ALL);
 		if (err != E_OK)
 			rm->ops->remove(rm->kernel, slot);
 	}
@@ -213,25 +192,18 @@ void event_end(struct rm *rm, struct task *task)
 	task->event_slot = task->event_object = 0;
 }
 
-err_t on_event_notification(void *server, struct proto_request *request,
+err_t on_event_notification(struct rm *rm, struct proto_request *request, struct task *task,
                             const struct rm_event_notification_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	err_t err = notification_with(rm, task, in->badge, NULL);
-	if (err == E_OK)
-		request->cap_out = rm->scratch;
-	return err;
+	return notification_with(rm, request, task, in->badge, NULL);
 }
 
-err_t on_event_bind(void *server, struct proto_request *request, const struct rm_event_bind_in *in)
+err_t on_event_bind(struct rm *rm, struct proto_request *request, struct task *task,
+                    struct thread *thread, const struct rm_event_bind_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	const struct thread *thread = (struct thread *)object_find(rm, request->cap_badges[0]);
 	if (thread->task != task)
 		return E_PERM;
-	return notification_with(rm, task, in->badge, thread);
+	return notification_with(rm, request, task, in->badge, thread);
 }
 
 /* ---- watchers of death ----------------------------------------------------------------------- */
@@ -283,11 +255,9 @@ static struct watch *watch_find(const struct task *watcher, const struct list *w
 	return NULL;
 }
 
-err_t on_task_watch(void *server, struct proto_request *request, const struct rm_task_watch_in *in)
+err_t on_task_watch(struct rm *rm, struct proto_request *, struct task *task, struct task *watcher,
+                    const struct rm_task_watch_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	if (watcher->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	if (watch_find(watcher, &task->watchers, in->cookie))
@@ -300,12 +270,9 @@ err_t on_task_watch(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_task_unwatch(void *server, struct proto_request *request,
-                      const struct rm_task_unwatch_in *in)
+err_t on_task_unwatch(struct rm *rm, struct proto_request *, struct task *task,
+                      struct task *watcher, const struct rm_task_unwatch_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
-	struct task *watcher = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct watch *watch = watch_find(watcher, &task->watchers, in->cookie);
 	if (!watch)
 		return E_NOENT;

@@ -298,12 +298,9 @@ void fault_retry(struct rm *rm, struct fault *fault)
 	}
 }
 
-err_t on_vspace_fault(void *server, struct proto_request *request,
+err_t on_vspace_fault(struct rm *rm, struct proto_request *, struct vspace *vspace,
                       const struct rm_vspace_fault_in *in, struct rm_vspace_fault_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct vspace *vspace = (struct vspace *)rm->target;
 	struct fault *fault = record_get(vspace->object.bank, SLAB_RECORD);
 	_Static_assert(sizeof(*fault) <= RECORD_BYTES);
 	if (!fault || !vspace->handler) {

@@ -69,7 +69,7 @@ slot_t reply_get(struct rm *rm);
 void reply_put(struct rm *rm, slot_t reply);
 
 /* -- bank.c: who pays ------------------------------------------------------------------------ */
-err_t bank_init_root(struct rm *rm, uint64_t limit);
+void bank_init_root(struct rm *rm, uint64_t limit);
 static inline bool bank_charge(struct bank *bank, uint64_t pages)
 {
 	if (pages > bank->limit - bank->used)
@@ -99,10 +99,13 @@ struct object *object_find(const struct rm *rm, uint64_t badge);
 uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet);
 err_t object_cap(struct rm *rm, struct proto_request *request, const struct object *object,
                  unsigned int facet);
+err_t object_made(struct rm *rm, struct proto_request *request, struct object *object,
+                  unsigned int facet);
 err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t badge);
-err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights);
+err_t reply_copy(struct rm *rm, struct proto_request *request, slot_t from, unsigned int rights);
 void scratch_clear(struct rm *rm);
 void object_kill(struct rm *rm, struct object *object);
+err_t object_destroy(struct rm *rm, struct bank *bank, struct object *object, uint8_t method);
 void job_add(struct rm *rm, struct object *object);
 void job_end(struct object *object);
 err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method);
@@ -219,16 +222,9 @@ bool request_handle(struct rm *rm, struct proto_request *request);
 enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
                                   const uint64_t *words, unsigned int length);
 
-/* -- the handlers of requests, each beside what it is about ------------------------------------ */
-#define HANDLER(name) err_t on_##name(void *, struct proto_request *);
-#define HANDLER_IN(name)                                                                           \
-	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *);
-#define HANDLER_OUT(name) err_t on_##name(void *, struct proto_request *, struct rm_##name##_out *);
-#define HANDLER_BOTH(name)                                                                         \
-	err_t on_##name(void *, struct proto_request *, const struct rm_##name##_in *,             \
-	                struct rm_##name##_out *);
-#include "handlers.def"
+/* -- the handlers of requests, each beside what it is about; struct rm_ops has their types ----- */
+#define HANDLER(name) __typeof__(*((struct rm_ops *)NULL)->name) on_##name;
+#define PLANNED(name)
+RM_METHODS(HANDLER, PLANNED)
 #undef HANDLER
-#undef HANDLER_IN
-#undef HANDLER_OUT
-#undef HANDLER_BOTH
+#undef PLANNED

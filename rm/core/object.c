@@ -43,12 +43,15 @@ err_t scratch_mint(struct rm *rm, slot_t from, unsigned int rights, uint64_t bad
 	return err;
 }
 
-err_t scratch_copy(struct rm *rm, slot_t from, unsigned int rights)
+/* The reply carries a copy of a capability. */
+err_t reply_copy(struct rm *rm, struct proto_request *request, slot_t from, unsigned int rights)
 {
 	scratch_clear(rm);
 	err_t err = KERNEL(rm, copy, rm->scratch, from, rights);
 	rm->scratch_badge = 0;
 	rm->scratch_full = err == E_OK;
+	if (err == E_OK)
+		request->cap_out = rm->scratch;
 	return err;
 }
 
@@ -59,6 +62,16 @@ err_t object_cap(struct rm *rm, struct proto_request *request, const struct obje
 	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND, object_badge(rm, object, facet));
 	if (err == E_OK)
 		request->cap_out = rm->scratch;
+	return err;
+}
+
+/* The same for one that was made for the caller: if that fails, it is no more. */
+err_t object_made(struct rm *rm, struct proto_request *request, struct object *object,
+                  unsigned int facet)
+{
+	err_t err = object_cap(rm, request, object, facet);
+	if (err != E_OK)
+		object_kill(rm, object);
 	return err;
 }
 
@@ -180,6 +193,16 @@ err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t meth
 	rm->reply = next;
 	rm->parked++;
 	return E_OK;
+}
+
+/* The object dies, and the caller is answered when it is gone; the bank pays for the wait. */
+err_t object_destroy(struct rm *rm, struct bank *bank, struct object *object, uint8_t method)
+{
+	err_t err = wait_for(rm, bank, &object->waiters, method);
+	if (err != E_OK)
+		return err;
+	object_kill(rm, object);
+	return E_PENDING;
 }
 
 static void waiter_free(struct rm *rm, struct waiter *waiter)

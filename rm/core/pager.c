@@ -6,11 +6,6 @@
 #include "internal.h"
 #include <lib/range.h>
 
-static struct dataspace *target(struct rm *rm)
-{
-	return (struct dataspace *)rm->target;
-}
-
 /* Those who wait for pages of a range are in the list, and wait no more. */
 static void take_range(struct dataspace *ds, uint64_t first, uint64_t count, struct list *taken)
 {
@@ -73,12 +68,9 @@ void dataspace_timeout(struct rm *rm, struct dataspace *ds)
 		event_cancel(rm, ds->pager, &ds->read_event);
 }
 
-err_t on_pager_create(void *server, struct proto_request *request,
-                      const struct rm_pager_create_in *in)
+err_t on_pager_create(struct rm *rm, struct proto_request *request, struct bank *bank,
+                      struct task *pager, const struct rm_pager_create_in *in)
 {
-	struct rm *rm = server;
-	struct bank *bank = (struct bank *)rm->target;
-	struct task *pager = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct dataspace *ds;
 	if (pager->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
@@ -89,24 +81,18 @@ err_t on_pager_create(void *server, struct proto_request *request,
 	ds->cookie = in->cookie;
 	ds->deadline_ms = in->deadline;
 	list_push_back(&pager->pagers, &ds->pager_link);
-	err = object_cap(rm, request, &ds->object, FACET_OTHER);
-	if (err != E_OK)
-		object_kill(rm, &ds->object);
-	return err;
+	return object_made(rm, request, &ds->object, FACET_OTHER);
 }
 
-err_t on_pager_open(void *server, struct proto_request *request, const struct rm_pager_open_in *in)
+err_t on_pager_open(struct rm *rm, struct proto_request *request, struct dataspace *ds,
+                    const struct rm_pager_open_in *in)
 {
-	struct rm *rm = server;
-	return object_cap(rm, request, &target(rm)->object, in->rights);
+	return object_cap(rm, request, &ds->object, in->rights);
 }
 
-err_t on_pager_supply(void *server, struct proto_request *request,
-                      const struct rm_pager_supply_in *in)
+err_t on_pager_supply(struct rm *rm, struct proto_request *request, struct dataspace *ds,
+                      struct dataspace *source, const struct rm_pager_supply_in *in)
 {
-	struct rm *rm = server;
-	struct dataspace *ds = target(rm);
-	struct dataspace *source = (struct dataspace *)object_find(rm, request->cap_badges[0]);
 	uint8_t rights = request->cap_badges[0] >> FACET_SHIFT & FACET_RIGHTS;
 	if (ds->lost)
 		return E_GONE;
@@ -139,11 +125,9 @@ err_t on_pager_supply(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_pager_fail(void *server, struct proto_request *request, const struct rm_pager_fail_in *in)
+err_t on_pager_fail(struct rm *rm, struct proto_request *, struct dataspace *ds,
+                    const struct rm_pager_fail_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct dataspace *ds = target(rm);
 	if (ds->lost)
 		return E_GONE;
 	if (!range_ok(in->first, in->count, ds->size))
@@ -155,11 +139,8 @@ err_t on_pager_fail(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_pager_detach(void *server, struct proto_request *request)
+err_t on_pager_detach(struct rm *rm, struct proto_request *, struct dataspace *ds)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct dataspace *ds = target(rm);
 	if (ds->lost)
 		return E_GONE;
 	struct task *pager = ds->pager;

@@ -7,12 +7,8 @@
 #include <lib/assert.h>
 
 #define HANDLER(name) .name = on_##name,
-#define HANDLER_IN(name) .name = on_##name,
-#define HANDLER_OUT(name) .name = on_##name,
-#define HANDLER_BOTH(name) .name = on_##name,
-static const struct rm_ops handlers = {
-#include "handlers.def"
-};
+#define PLANNED(name)
+static const struct rm_ops handlers = { RM_METHODS(HANDLER, PLANNED) };
 
 /* What a capability with this badge is; 0: of no object that lives. */
 static uint8_t kind_of(const struct object *object, uint64_t badge)
@@ -32,8 +28,8 @@ bool request_handle(struct rm *rm, struct proto_request *request)
 		scratch_clear(rm);
 	request->state = PROTO_NEW;
 	request->sealed = rm->sealed;
-	rm->target = object_find(rm, request->badge);
-	request->target_kind = kind_of(rm->target, request->badge);
+	request->objects[0] = object_find(rm, request->badge);
+	request->target_kind = kind_of(request->objects[0], request->badge);
 	request->privileged = request->target_kind == KIND_SYSTEM ||
 	                      (request->target_kind != KIND_DATASPACE &&
 	                       request->badge >> FACET_SHIFT & FACET_PRIVILEGE);
@@ -44,11 +40,12 @@ bool request_handle(struct rm *rm, struct proto_request *request)
 		request->cap_out = 0;
 		return true;
 	}
-	for (unsigned int i = 0; i < request->caps; i++)
-		request->cap_kinds[i] = request->unwrapped >> i & 1
-		                                ? kind_of(object_find(rm, request->cap_badges[i]),
-		                                          request->cap_badges[i])
-		                                : 0;
+	for (unsigned int i = 0; i < request->caps; i++) {
+		uint64_t badge = request->cap_badges[i];
+		bool own = request->unwrapped >> i & 1;
+		request->objects[1 + i] = own ? object_find(rm, badge) : NULL;
+		request->cap_kinds[i] = kind_of(request->objects[1 + i], badge);
+	}
 	return proto_dispatch(&rm_interface, &handlers, rm, request);
 }
 
@@ -70,10 +67,9 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 
 /* -- the machine ------------------------------------------------------------------------------- */
 
-err_t on_memory_query(void *server, struct proto_request *request, struct rm_memory_query_out *out)
+err_t on_memory_query(struct rm *rm, struct proto_request *, struct task *,
+                      struct rm_memory_query_out *out)
 {
-	const struct rm *rm = server;
-	(void)request;
 	out->status = (struct rm_memory_status){
 		.total = rm->pages_total * PAGE,
 		.given = rm->pages_given * PAGE,
@@ -84,19 +80,16 @@ err_t on_memory_query(void *server, struct proto_request *request, struct rm_mem
 	return E_OK;
 }
 
-err_t on_system_seal(void *server, struct proto_request *request)
+err_t on_system_seal(struct rm *rm, struct proto_request *)
 {
-	struct rm *rm = server;
-	(void)request;
 	rm->sealed = true;
 	return E_OK;
 }
 
-err_t on_log_write(void *server, struct proto_request *request, const struct rm_log_write_in *in)
+err_t on_log_write(struct rm *rm, struct proto_request *, struct task *,
+                   const struct rm_log_write_in *in)
 {
-	struct rm *rm = server;
 	char text[RM_LINE_MAX + 1];
-	(void)request;
 	__builtin_memcpy(text, in->line, in->line_count);
 	text[in->line_count] = 0;
 	rm->ops->log(rm->kernel, text);
@@ -116,10 +109,9 @@ static err_t issued(struct rm *rm, struct proto_request *request, slot_t slot, e
 	return E_OK;
 }
 
-err_t on_ports_create(void *server, struct proto_request *request,
+err_t on_ports_create(struct rm *rm, struct proto_request *request,
                       const struct rm_ports_create_in *in)
 {
-	struct rm *rm = server;
 	slot_t slot = slot_get(rm, rm->system->bank);
 	if (!slot)
 		return E_LIMIT;
@@ -127,16 +119,12 @@ err_t on_ports_create(void *server, struct proto_request *request,
 	              rm->ops->ports_issue(rm->kernel, slot, in->first, in->last));
 }
 
-err_t on_interrupt_create(void *server, struct proto_request *request,
+err_t on_interrupt_create(struct rm *rm, struct proto_request *request,
                           const struct rm_interrupt_create_in *in)
 {
-	struct rm *rm = server;
-	slot_t slot = slot_get(rm, rm->system->bank);
-	if (!slot || rm->irq_next > ABI_USER_IRQ_MAX) {
-		if (slot)
-			slot_put(rm, rm->system->bank, slot);
+	slot_t slot = rm->irq_next > ABI_USER_IRQ_MAX ? 0 : slot_get(rm, rm->system->bank);
+	if (!slot)
 		return E_LIMIT;
-	}
 	err_t err = issued(rm, request, slot,
 	                   rm->ops->irq_issue(rm->kernel, slot, in->controller, in->pin, in->level,
 	                                      in->low, rm->irq_next));
@@ -144,26 +132,22 @@ err_t on_interrupt_create(void *server, struct proto_request *request,
 	return err;
 }
 
-err_t on_system_off(void *server, struct proto_request *request, const struct rm_system_off_in *in)
+err_t on_system_off(struct rm *rm, struct proto_request *, const struct rm_system_off_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
 	rm->ops->off(rm->kernel, in->status == 0);
 	return E_OK;
 }
 
-err_t on_system_check(void *server, struct proto_request *request, struct rm_system_check_out *out)
+err_t on_system_check(struct rm *rm, struct proto_request *, struct rm_system_check_out *out)
 {
-	(void)request;
-	out->valid = rm_valid(server);
+	if (!rm_valid)
+		return E_UNSUPPORTED;
+	out->valid = rm_valid(rm);
 	return E_OK;
 }
 
-err_t on_system_trace(void *server, struct proto_request *request,
-                      const struct rm_system_trace_in *in)
+err_t on_system_trace(struct rm *rm, struct proto_request *, const struct rm_system_trace_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
 	if (!rm->ops->trace)
 		return E_UNSUPPORTED;
 	rm->traced = in->on;
@@ -185,14 +169,11 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	uint64_t pages = 0;
 	for (uint32_t i = 0; i < boot->bulks_count; i++)
 		pages += 1ull << (boot->bulks[i].bits - PAGE_BITS);
-	err_t err = bank_init_root(rm, pages);
-	if (err != E_OK)
-		return err;
+	bank_init_root(rm, pages);
 	slotmap_init(&rm->objects, sizeof(union any_object), &rm->root->pages);
-	err = memory_init(rm, boot);
-	if (err != E_OK)
-		return err;
-	err = device_init(rm, boot);
+	err_t err = memory_init(rm, boot);
+	if (err == E_OK)
+		err = device_init(rm, boot);
 	if (err != E_OK)
 		return err;
 	rm->scratch = slot_get(rm, rm->root);
@@ -206,7 +187,7 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
  * itself: for each chunk 3 pages and a page table's fourth part, for replies a 64th part, for the
  * slots of sessions half of that.
  */
-err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, struct bank **bank,
+err_t rm_init_task(struct rm *rm, unsigned int slot_bits, struct bank **bank,
                    struct vspace **vspace, struct task **task)
 {
 	uint64_t reserve =
@@ -221,12 +202,8 @@ err_t rm_init_task(struct rm *rm, unsigned int slot_bits, const char *name, stru
 	err = object_new(rm, *bank, KIND_SYSTEM, &rm->system);
 	if (err == E_OK)
 		err = vspace_new(rm, *bank, vspace);
-	if (err == E_OK) {
-		unsigned int length = 0;
-		while (name[length])
-			length++;
-		err = task_new(rm, *bank, *vspace, slot_bits, name, length, task);
-	}
+	if (err == E_OK)
+		err = task_new(rm, *bank, *vspace, slot_bits, "init", 4, task);
 	if (err == E_OK)
 		rm->init = *task;
 	return err;

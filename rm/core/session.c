@@ -93,15 +93,9 @@ void name_drop_server(struct rm *rm, struct name *name)
 	name_settle(rm, name);
 }
 
-static struct task *target(struct rm *rm)
+err_t on_name_grant(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_grant_in *in)
 {
-	return (struct task *)rm->target;
-}
-
-err_t on_name_grant(void *server, struct proto_request *request, const struct rm_name_grant_in *in)
-{
-	struct rm *rm = server;
-	struct task *task = (struct task *)object_find(rm, request->cap_badges[0]);
 	struct tree_node *parent;
 	int side = 0;
 	if (task->state == RM_TASK_STATE_DEAD)
@@ -134,11 +128,9 @@ err_t on_name_grant(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_name_register(void *server, struct proto_request *request,
+err_t on_name_register(struct rm *rm, struct proto_request *request, struct task *task,
                        const struct rm_name_register_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	struct notification *endpoint;
 	if (task->state == RM_TASK_STATE_DEAD || !name)
@@ -149,12 +141,11 @@ err_t on_name_register(void *server, struct proto_request *request,
 	        notification_new(rm, task->object.bank, OBJ_ENDPOINT, &task->endpoints, &endpoint);
 	if (err != E_OK)
 		return err;
-	err = scratch_copy(rm, endpoint->slot, CAP_RECEIVE);
+	err = reply_copy(rm, request, endpoint->slot, CAP_RECEIVE);
 	if (err != E_OK) {
 		object_kill(rm, &endpoint->object);
 		return err;
 	}
-	request->cap_out = rm->scratch;
 	name->server = task;
 	name->endpoint = endpoint->slot;
 	name->version = in->version;
@@ -168,12 +159,9 @@ err_t on_name_register(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_name_unregister(void *server, struct proto_request *request,
+err_t on_name_unregister(struct rm *rm, struct proto_request *, struct task *task,
                          const struct rm_name_unregister_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count, RM_NAME_RIGHT_SERVE);
 	if (!name || name->server != task)
 		return E_NOENT;
@@ -181,12 +169,10 @@ err_t on_name_unregister(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_name_query(void *server, struct proto_request *request, const struct rm_name_query_in *in,
-                    struct rm_name_query_out *out)
+err_t on_name_query(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_query_in *in, struct rm_name_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct name *name = name_for(rm, target(rm), in->name, in->name_count,
+	const struct name *name = name_for(rm, task, in->name, in->name_count,
 	                                   RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (!name)
 		return E_NOENT;
@@ -195,11 +181,9 @@ err_t on_name_query(void *server, struct proto_request *request, const struct rm
 	return E_OK;
 }
 
-err_t on_name_watch(void *server, struct proto_request *request, const struct rm_name_watch_in *in)
+err_t on_name_watch(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_name_watch_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	struct name *name = name_for(rm, task, in->name, in->name_count,
 	                             RM_NAME_RIGHT_SERVE | RM_NAME_RIGHT_CONNECT);
 	if (task->state == RM_TASK_STATE_DEAD || !name)
@@ -230,9 +214,8 @@ static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8
 	struct root *root = *made;
 	root->slots = slots;
 	root->slot = slot_get(rm, slots);
-	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL,
-	                          badge ? badge : slotmap_id(&rm->objects, root))
-	                 : E_NOMEM;
+	root->badge = badge ? badge : slotmap_id(&rm->objects, root);
+	err = root->slot ? KERNEL(rm, mint, root->slot, from, CAP_ALL, root->badge) : E_NOMEM;
 	if (err != E_OK) {
 		if (root->slot)
 			slot_put(rm, slots, root->slot);
@@ -241,7 +224,6 @@ static err_t root_new(struct rm *rm, struct session *session, slot_t from, uint8
 	}
 	root->session = session;
 	root->kind = kind;
-	root->badge = badge ? badge : slotmap_id(&rm->objects, root);
 	root->rights = rights;
 	list_push_back(&session->roots, &root->link);
 	return E_OK;
@@ -264,6 +246,28 @@ void root_kill(struct rm *rm, struct root *root)
 
 /* ---- the end of a session -------------------------------------------------------------------- */
 
+/* A side of it, if it is there still, has nothing to do with it any more. */
+static void side_leaves(struct rm *rm, struct task **side, struct list *link, struct event *told)
+{
+	if (!*side)
+		return;
+	event_cancel(rm, *side, told);
+	list_remove(link);
+	(*side)->session_count--;
+	*side = NULL;
+}
+
+static void server_leaves(struct rm *rm, struct session *s)
+{
+	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	side_leaves(rm, &s->server, &s->server_link, &s->severed_server);
+}
+
+static void client_leaves(struct rm *rm, struct session *s)
+{
+	side_leaves(rm, &s->client, &s->client_link, &s->severed_client);
+}
+
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
 void session_settle(struct rm *rm, struct session *s)
 {
@@ -272,14 +276,8 @@ void session_settle(struct rm *rm, struct session *s)
 	    (s->server && s->server_knows) ||
 	    (s->client && !list_is_empty(&s->severed_client.link)))
 		return;
-	deadline_cancel(&rm->session_deadlines, &s->deadline);
-	if (s->server)
-		s->server->session_count--;
-	if (s->client)
-		s->client->session_count--;
-	list_remove(&s->server_link);
-	list_remove(&s->client_link);
-	s->server = s->client = NULL;
+	server_leaves(rm, s);
+	client_leaves(rm, s);
 	bank->session = NULL;
 	object_kill(rm, &bank->object);
 	/* If the server bought nothing from it, it is gone at once. */
@@ -337,11 +335,9 @@ static void connect_answer(struct rm *rm, struct session *s, err_t err)
 	struct rm_session_connect_out out = { .session = { slotmap_id(&rm->objects, s) } };
 	struct root *root = container_of(list_first(&s->roots), struct root, link);
 	if (err == E_OK)
-		err = scratch_copy(rm, root->slot, CAP_SEND);
-	if (err == E_OK) {
-		request.cap_out = rm->scratch;
+		err = reply_copy(rm, &request, root->slot, CAP_SEND);
+	if (err == E_OK)
 		rm->scratch_root = root;
-	}
 	rm_session_connect_answer(&request, err, &out);
 	answer_request(rm, container_of(link, struct waiter, link), &request);
 }
@@ -374,18 +370,10 @@ void session_leave(struct rm *rm, struct session *s, const struct task *task)
 		(void)session_step(rm, s);
 		return;
 	}
-	if (s->server == task) {
-		event_cancel(rm, s->server, &s->severed_server);
-		deadline_cancel(&rm->session_deadlines, &s->deadline);
-		list_remove(&s->server_link);
-		s->server->session_count--;
-		s->server = NULL;
-	} else {
-		event_cancel(rm, s->client, &s->severed_client);
-		list_remove(&s->client_link);
-		s->client->session_count--;
-		s->client = NULL;
-	}
+	if (s->server == task)
+		server_leaves(rm, s);
+	else
+		client_leaves(rm, s);
 	session_settle(rm, s);
 }
 
@@ -409,16 +397,14 @@ static struct session *session_of(struct rm *rm, const struct task *task, uint64
 	return (server && s->server == task) || (client && s->client == task) ? s : NULL;
 }
 
-err_t on_session_connect(void *server, struct proto_request *request,
-                         const struct rm_session_connect_in *in, struct rm_session_connect_out *out)
+err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *client,
+                         struct bank *payer, const struct rm_session_connect_in *in,
+                         struct rm_session_connect_out *)
 {
-	struct rm *rm = server;
-	struct task *client = target(rm);
-	struct bank *payer = (struct bank *)object_find(rm, request->cap_badges[0]), *bank;
+	struct bank *bank;
 	struct name *name = name_for(rm, client, in->name, in->name_count, RM_NAME_RIGHT_CONNECT);
 	struct session *s;
 	struct root *root;
-	(void)out; /* it comes when the server has accepted */
 	if (client->state == RM_TASK_STATE_DEAD || !name)
 		return E_NOENT;
 	if (!name->server || name->server->state == RM_TASK_STATE_DEAD)
@@ -465,12 +451,10 @@ err_t on_session_connect(void *server, struct proto_request *request,
 	return E_PENDING;
 }
 
-err_t on_session_accept(void *server, struct proto_request *request,
+err_t on_session_accept(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_accept_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING || !s->server_knows)
 		return E_GONE;
 	s->state = RM_SESSION_STATE_OPEN;
@@ -479,12 +463,10 @@ err_t on_session_accept(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_refuse(void *server, struct proto_request *request,
+err_t on_session_refuse(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_refuse_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
 	/* What a client cannot be told is PERM. */
@@ -498,22 +480,18 @@ err_t on_session_refuse(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_bank(void *server, struct proto_request *request,
+err_t on_session_bank(struct rm *rm, struct proto_request *request, struct task *task,
                       const struct rm_session_bank_in *in)
 {
-	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	return object_cap(rm, request, &s->object.bank->object, 0);
 }
 
-err_t on_session_sever(void *server, struct proto_request *request,
+err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_sever_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
@@ -536,21 +514,15 @@ err_t on_session_sever(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_acknowledge(void *server, struct proto_request *request,
+err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_acknowledge_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s)
 		return E_GONE;
 	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots))
 		return E_BUSY;
-	event_cancel(rm, s->server, &s->severed_server);
-	deadline_cancel(&rm->session_deadlines, &s->deadline);
-	list_remove(&s->server_link);
-	s->server->session_count--;
-	s->server = NULL;
+	server_leaves(rm, s);
 	session_settle(rm, s);
 	return E_OK;
 }
@@ -559,20 +531,16 @@ err_t on_session_acknowledge(void *server, struct proto_request *request,
 static err_t root_cap(struct rm *rm, struct proto_request *request, struct root *root,
                       unsigned int rights)
 {
-	err_t err = scratch_copy(rm, root->slot, rights);
-	if (err == E_OK)
-		request->cap_out = rm->scratch;
-	else
+	err_t err = reply_copy(rm, request, root->slot, rights);
+	if (err != E_OK)
 		root_kill(rm, root);
 	return err;
 }
 
-err_t on_session_mint_endpoint(void *server, struct proto_request *request,
+err_t on_session_mint_endpoint(struct rm *rm, struct proto_request *request, struct task *task,
                                const struct rm_session_mint_endpoint_in *in,
                                struct rm_session_mint_endpoint_out *out)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
@@ -585,12 +553,10 @@ err_t on_session_mint_endpoint(void *server, struct proto_request *request,
 	return root_cap(rm, request, root, CAP_SEND);
 }
 
-err_t on_notification_create(void *server, struct proto_request *request,
+err_t on_notification_create(struct rm *rm, struct proto_request *request, struct task *task,
                              const struct rm_notification_create_in *in,
                              struct rm_notification_create_out *out)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	bool own = in->session.raw == 0; /* it goes with the task, as its endpoints do */
 	struct session *s = own ? NULL : session_of(rm, task, in->session.raw, true, false);
 	struct notification *n;
@@ -610,12 +576,11 @@ err_t on_notification_create(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_mint_notification(void *server, struct proto_request *request,
+err_t on_session_mint_notification(struct rm *rm, struct proto_request *request, struct task *task,
                                    const struct rm_session_mint_notification_in *in,
                                    struct rm_session_mint_notification_out *out)
 {
-	struct rm *rm = server;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct object *object = object_find(rm, in->notification.raw);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
@@ -632,12 +597,10 @@ err_t on_session_mint_notification(void *server, struct proto_request *request,
 	                        (in->rights & RM_RIGHT_WRITE ? RIGHT_WRITE : 0));
 }
 
-err_t on_session_revoke_root(void *server, struct proto_request *request,
+err_t on_session_revoke_root(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_revoke_root_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	struct object *object = object_find(rm, in->root.raw);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -649,12 +612,10 @@ err_t on_session_revoke_root(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_roots(void *server, struct proto_request *request,
+err_t on_session_roots(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_roots_in *in, struct rm_session_roots_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct session *s = session_of(rm, target(rm), in->session.raw, true, false);
+	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	out->roots_count = 0;
 	if (!s)
 		return E_GONE;
@@ -674,12 +635,10 @@ err_t on_session_roots(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_session_query(void *server, struct proto_request *request,
+err_t on_session_query(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_query_in *in, struct rm_session_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct session *s = session_of(rm, target(rm), in->session.raw, true, true);
+	const struct session *s = session_of(rm, task, in->session.raw, true, true);
 	if (!s)
 		return E_GONE;
 	const struct bank *bank = s->object.bank;

@@ -132,7 +132,7 @@ err_t rm_start_init(struct rm *rm, const struct rm_init *init)
 	if (err == E_OK)
 		err = elf_open(&elf, file.data, file.size);
 	if (err == E_OK)
-		err = rm_init_task(rm, INIT_SLOT_BITS, "init", &bank, &vspace, &task);
+		err = rm_init_task(rm, INIT_SLOT_BITS, &bank, &vspace, &task);
 	if (err == E_OK)
 		err = load_segments(rm, vspace, &elf);
 	if (err != E_OK)

@@ -88,10 +88,14 @@ static err_t thread_schedule(struct rm *rm, struct thread *thread,
 		return E_PERM;
 	if (schedule->budget_us > schedule->period_us)
 		return E_INVAL;
+	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
+	                         object_badge(rm, &thread->object, FACET_OTHER));
+	if (err != E_OK)
+		return err;
 	struct rm_schedule before = thread->schedule;
 	thread->schedule = *schedule;
 	struct kernel_thread k = kernel_thread(rm, thread);
-	err_t err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
+	err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
 	if (err != E_OK)
 		thread->schedule = before;
 	return err;
@@ -116,9 +120,6 @@ err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create
 	err = pin_buffer(rm, thread, in->buffer);
 	if (err == E_OK)
 		err = thread_objects(rm, thread);
-	if (err == E_OK)
-		err = scratch_mint(rm, rm->endpoint, CAP_SEND,
-		                   object_badge(rm, &thread->object, FACET_OTHER));
 	if (err == E_OK)
 		err = thread_schedule(rm, thread, &in->schedule);
 	if (err == E_OK) {
@@ -446,36 +447,22 @@ void notification_kill(struct rm *rm, struct notification *notification)
 
 /* -- requests on tasks ------------------------------------------------------------------------- */
 
-static struct task *target(struct rm *rm)
-{
-	return (struct task *)rm->target;
-}
-
 static unsigned int privilege(const struct proto_request *request)
 {
 	return request->privileged ? FACET_PRIVILEGE : 0;
 }
 
-err_t on_task_create(void *server, struct proto_request *request,
-                     const struct rm_task_create_in *in)
+err_t on_task_create(struct rm *rm, struct proto_request *request, struct bank *bank,
+                     struct vspace *vspace, const struct rm_task_create_in *in)
 {
-	struct rm *rm = server;
-	struct bank *bank = (struct bank *)rm->target;
-	struct vspace *vspace = (struct vspace *)object_find(rm, request->cap_badges[0]);
 	struct task *task;
 	err_t err = task_new(rm, bank, vspace, in->slot_bits, in->name, in->name_count, &task);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &task->object, privilege(request));
-	if (err != E_OK)
-		object_kill(rm, &task->object);
-	return err;
+	return err == E_OK ? object_made(rm, request, &task->object, privilege(request)) : err;
 }
 
-err_t on_task_give(void *server, struct proto_request *request, const struct rm_task_give_in *in)
+err_t on_task_give(struct rm *rm, struct proto_request *request, struct task *task,
+                   const struct rm_task_give_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	if (in->slot >> task->slot_bits)
 		return E_RANGE;
 	slot_t given = rm->receive;
@@ -491,11 +478,9 @@ err_t on_task_give(void *server, struct proto_request *request, const struct rm_
 	return err == ERR_DELETE_FIRST ? E_EXIST : kernel_err(rm, err);
 }
 
-err_t on_task_query(void *server, struct proto_request *request, struct rm_task_query_out *out)
+err_t on_task_query(struct rm *, struct proto_request *, struct task *task,
+                    struct rm_task_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct task *task = target(rm);
 	out->status = (struct rm_task_status){
 		.used = task->object.bank->used * PAGE,
 		.threads = task->thread_count,
@@ -507,11 +492,8 @@ err_t on_task_query(void *server, struct proto_request *request, struct rm_task_
 	return E_OK;
 }
 
-err_t on_task_stop(void *server, struct proto_request *request)
+err_t on_task_stop(struct rm *rm, struct proto_request *, struct task *task)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task->state = RM_TASK_STATE_STOPPED;
@@ -520,11 +502,8 @@ err_t on_task_stop(void *server, struct proto_request *request)
 	return E_OK;
 }
 
-err_t on_task_resume(void *server, struct proto_request *request)
+err_t on_task_resume(struct rm *rm, struct proto_request *, struct task *task)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task->state = RM_TASK_STATE_RUNNING;
@@ -533,33 +512,22 @@ err_t on_task_resume(void *server, struct proto_request *request)
 	return E_OK;
 }
 
-err_t on_task_exit(void *server, struct proto_request *request, const struct rm_task_exit_in *in)
+err_t on_task_exit(struct rm *rm, struct proto_request *, struct task *task,
+                   const struct rm_task_exit_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	task_died(rm, task, RM_REASON_EXIT, in->status);
 	return E_OK;
 }
 
-err_t on_task_destroy(void *server, struct proto_request *request)
+err_t on_task_destroy(struct rm *rm, struct proto_request *, struct task *task)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct task *task = target(rm);
-	err_t err = wait_for(rm, task->object.bank, &task->object.waiters, RM_METHOD_TASK_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &task->object);
-	return E_PENDING;
+	return object_destroy(rm, task->object.bank, &task->object, RM_METHOD_TASK_DESTROY);
 }
 
-err_t on_reply_create(void *server, struct proto_request *request)
+err_t on_reply_create(struct rm *rm, struct proto_request *request, struct task *task)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct notification *reply;
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
@@ -571,45 +539,24 @@ err_t on_reply_create(void *server, struct proto_request *request)
 
 /* -- requests on threads ----------------------------------------------------------------------- */
 
-static struct thread *thread_of(struct rm *rm)
-{
-	return (struct thread *)rm->target;
-}
-
-err_t on_thread_create(void *server, struct proto_request *request,
+err_t on_thread_create(struct rm *rm, struct proto_request *request, struct task *task,
                        const struct rm_thread_create_in *in)
 {
-	struct rm *rm = server;
-	struct task *task = target(rm);
 	struct thread *thread;
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	err_t err = thread_new(rm, task, in, &thread);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &thread->object, privilege(request));
-	if (err != E_OK)
-		object_kill(rm, &thread->object);
-	return err;
+	return err == E_OK ? object_made(rm, request, &thread->object, privilege(request)) : err;
 }
 
-err_t on_thread_schedule(void *server, struct proto_request *request,
+err_t on_thread_schedule(struct rm *rm, struct proto_request *, struct thread *thread,
                          const struct rm_thread_schedule_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct thread *thread = thread_of(rm);
-	if (thread->is_passive)
-		return E_LIMIT;
-	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
-	                         object_badge(rm, &thread->object, FACET_OTHER));
-	return err == E_OK ? thread_schedule(rm, thread, &in->schedule) : err;
+	return thread->is_passive ? E_LIMIT : thread_schedule(rm, thread, &in->schedule);
 }
 
-err_t on_thread_set_handler(void *server, struct proto_request *request)
+err_t on_thread_set_handler(struct rm *rm, struct proto_request *request, struct thread *thread)
 {
-	struct rm *rm = server;
-	const struct thread *thread = thread_of(rm);
 	if (request->unwrapped & 1)
 		return E_INVAL;
 	if (thread->is_passive)
@@ -620,33 +567,24 @@ err_t on_thread_set_handler(void *server, struct proto_request *request)
 	              thread->schedule.period_us);
 }
 
-err_t on_thread_start(void *server, struct proto_request *request,
+err_t on_thread_start(struct rm *rm, struct proto_request *, struct thread *thread,
                       const struct rm_thread_start_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	return thread_begin(rm, thread, in->entry, in->stack, in->argument);
 }
 
-err_t on_thread_stop(void *server, struct proto_request *request)
+err_t on_thread_stop(struct rm *rm, struct proto_request *, struct thread *thread)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	thread_suspend(rm, thread);
 	return E_OK;
 }
 
-err_t on_thread_resume(void *server, struct proto_request *request)
+err_t on_thread_resume(struct rm *rm, struct proto_request *, struct thread *thread)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct thread *thread = thread_of(rm);
 	if (thread->task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	if (thread->task->state == RM_TASK_STATE_RUNNING)
@@ -654,20 +592,15 @@ err_t on_thread_resume(void *server, struct proto_request *request)
 	return E_OK;
 }
 
-err_t on_thread_destroy(void *server, struct proto_request *request)
+err_t on_thread_destroy(struct rm *rm, struct proto_request *, struct thread *thread)
 {
-	struct rm *rm = server;
-	(void)request;
-	object_kill(rm, &thread_of(rm)->object);
+	object_kill(rm, &thread->object);
 	return E_OK;
 }
 
-err_t on_thread_read_registers(void *server, struct proto_request *request,
+err_t on_thread_read_registers(struct rm *rm, struct proto_request *, struct thread *thread,
                                struct rm_thread_read_registers_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct thread *thread = thread_of(rm);
 	struct abi_user_context context;
 	_Static_assert(sizeof(context) == sizeof(out->registers));
 	if (thread->state == THREAD_RUNNING && !thread->in_fault)
@@ -678,12 +611,9 @@ err_t on_thread_read_registers(void *server, struct proto_request *request,
 	return err;
 }
 
-err_t on_thread_write_registers(void *server, struct proto_request *request,
+err_t on_thread_write_registers(struct rm *rm, struct proto_request *, struct thread *thread,
                                 const struct rm_thread_write_registers_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct thread *thread = thread_of(rm);
 	struct abi_user_context context;
 	if (thread->state == THREAD_RUNNING && !thread->in_fault)
 		return E_BUSY;
@@ -691,26 +621,19 @@ err_t on_thread_write_registers(void *server, struct proto_request *request,
 	return KERNEL(rm, thread_write, thread->tcb, &context);
 }
 
-err_t on_thread_object(void *server, struct proto_request *request)
+err_t on_thread_object(struct rm *rm, struct proto_request *request, struct thread *thread)
 {
-	struct rm *rm = server;
-	err_t err = scratch_copy(rm, thread_of(rm)->tcb, CAP_ALL);
-	if (err == E_OK)
-		request->cap_out = rm->scratch;
-	return err;
+	return reply_copy(rm, request, thread->tcb, CAP_ALL);
 }
 
 /*
  * Whoever runs when its context goes never runs again; so it must be waiting. If no event waits for
  * the task, none was told of since the thread looked last.
  */
-err_t on_thread_give_up_context(void *server, struct proto_request *request)
+err_t on_thread_give_up_context(struct rm *rm, struct proto_request *, struct thread *thread)
 {
-	struct rm *rm = server;
-	struct thread *thread = thread_of(rm);
 	struct task *task = thread->task;
 	err_t err = E_OK;
-	(void)request;
 	if (task->state == RM_TASK_STATE_DEAD)
 		return E_GONE;
 	if (!task->event_object)

@@ -730,29 +730,17 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 
 /* -- requests ---------------------------------------------------------------------------------- */
 
-static struct vspace *target(struct rm *rm)
+err_t on_vspace_create(struct rm *rm, struct proto_request *request, struct bank *bank)
 {
-	return (struct vspace *)rm->target;
-}
-
-err_t on_vspace_create(void *server, struct proto_request *request)
-{
-	struct rm *rm = server;
 	struct vspace *vspace;
-	err_t err = vspace_new(rm, (struct bank *)rm->target, &vspace);
-	if (err != E_OK)
-		return err;
-	err = object_cap(rm, request, &vspace->object, 0);
-	if (err != E_OK)
-		object_kill(rm, &vspace->object);
-	return err;
+	err_t err = vspace_new(rm, bank, &vspace);
+	return err == E_OK ? object_made(rm, request, &vspace->object, 0) : err;
 }
 
-err_t on_vspace_clone(void *server, struct proto_request *request)
+err_t on_vspace_clone(struct rm *rm, struct proto_request *, struct vspace *source,
+                      struct bank *bank)
 {
-	struct rm *rm = server;
-	struct vspace *source = target(rm), *vspace;
-	struct bank *bank = (struct bank *)object_find(rm, request->cap_badges[0]);
+	struct vspace *vspace;
 	if (source->copier || source->source)
 		return E_BUSY;
 	err_t err = vspace_new(rm, bank, &vspace);
@@ -769,25 +757,14 @@ err_t on_vspace_clone(void *server, struct proto_request *request)
 	return E_PENDING;
 }
 
-err_t on_vspace_destroy(void *server, struct proto_request *request)
+err_t on_vspace_destroy(struct rm *rm, struct proto_request *, struct vspace *vspace)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct vspace *vspace = target(rm);
-	err_t err =
-	        wait_for(rm, bank_of(vspace), &vspace->object.waiters, RM_METHOD_VSPACE_DESTROY);
-	if (err != E_OK)
-		return err;
-	object_kill(rm, &vspace->object);
-	return E_PENDING;
+	return object_destroy(rm, bank_of(vspace), &vspace->object, RM_METHOD_VSPACE_DESTROY);
 }
 
-err_t on_vspace_set_pager(void *server, struct proto_request *request,
-                          const struct rm_vspace_set_pager_in *in)
+err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *vspace,
+                          struct task *handler, const struct rm_vspace_set_pager_in *in)
 {
-	struct rm *rm = server;
-	struct vspace *vspace = target(rm);
-	struct task *handler = (struct task *)object_find(rm, request->cap_badges[0]);
 	while (!list_is_empty(&vspace->asked))
 		fault_forget(rm,
 		             container_of(list_first(&vspace->asked), struct fault, vspace_link));
@@ -811,12 +788,10 @@ static uint8_t rights_of(uint64_t badge, uint8_t flags)
 	                                                                 : rights;
 }
 
-err_t on_region_map(void *server, struct proto_request *request, const struct rm_region_map_in *in,
+err_t on_region_map(struct rm *rm, struct proto_request *request, struct vspace *vspace,
+                    struct dataspace *ds, const struct rm_region_map_in *in,
                     struct rm_region_map_out *out)
 {
-	struct rm *rm = server;
-	struct vspace *vspace = target(rm);
-	struct dataspace *ds = (struct dataspace *)object_find(rm, request->cap_badges[0]);
 	struct region like = { .rights = in->rights,
 		               .rights_max = rights_of(request->cap_badges[0], in->flags),
 		               .flags = in->flags,
@@ -858,12 +833,9 @@ err_t on_region_map(void *server, struct proto_request *request, const struct rm
 	return err;
 }
 
-err_t on_region_unmap(void *server, struct proto_request *request,
+err_t on_region_unmap(struct rm *rm, struct proto_request *, struct vspace *vspace,
                       const struct rm_region_unmap_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct vspace *vspace = target(rm);
 	uint64_t end = in->start + in->size * PAGE;
 	if (vspace->copier)
 		return E_BUSY;
@@ -890,12 +862,9 @@ err_t on_region_unmap(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_region_protect(void *server, struct proto_request *request,
+err_t on_region_protect(struct rm *rm, struct proto_request *, struct vspace *vspace,
                         const struct rm_region_protect_in *in)
 {
-	struct rm *rm = server;
-	(void)request;
-	struct vspace *vspace = target(rm);
 	uint64_t end = in->start + in->size * PAGE, at = in->start;
 	if (vspace->copier)
 		return E_BUSY;
@@ -923,12 +892,10 @@ err_t on_region_protect(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_region_query(void *server, struct proto_request *request,
+err_t on_region_query(struct rm *, struct proto_request *, struct vspace *vspace,
                       const struct rm_region_query_in *in, struct rm_region_query_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct region *r = region_at(interval_find_from(&target(rm)->regions, in->at));
+	const struct region *r = region_at(interval_find_from(&vspace->regions, in->at));
 	if (!r)
 		return E_NOENT;
 	out->region = (struct rm_region){
@@ -942,12 +909,9 @@ err_t on_region_query(void *server, struct proto_request *request,
 	return E_OK;
 }
 
-err_t on_vspace_read(void *server, struct proto_request *request,
+err_t on_vspace_read(struct rm *rm, struct proto_request *, struct vspace *vspace,
                      const struct rm_vspace_read_in *in, struct rm_vspace_read_out *out)
 {
-	struct rm *rm = server;
-	(void)request;
-	const struct vspace *vspace = target(rm);
 	out->content_count = 0;
 	for (uint64_t at = in->at; out->content_count < in->count; at += 8) {
 		const struct region *r = region_at(interval_find(&vspace->regions, at));

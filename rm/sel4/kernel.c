@@ -2,21 +2,7 @@
 /* See kernel.h, and rm/kernel.h for what each op does. */
 #include "kernel.h"
 #include "console.h"
-
-static struct sel4_slot at(const struct kernel *k, slot_t slot)
-{
-	return kernel_slot_at(k, slot);
-}
-
-static struct sel4_slot root_slot(const struct kernel *k, word_t index)
-{
-	return (struct sel4_slot){ k->root, index, ABI_WORD_BITS - ROOT_SHIFT };
-}
-
-static cptr_t cptr(const struct kernel *k, slot_t slot)
-{
-	return kernel_cptr(k, slot);
-}
+#include <rt/tsc.h>
 
 /* -- objects ----------------------------------------------------------------------------------- */
 
@@ -24,12 +10,12 @@ static enum abi_error op_retype(void *kernel, slot_t untyped, enum abi_object ty
                                 unsigned int size_bits, slot_t dest, unsigned int count)
 {
 	const struct kernel *k = kernel;
-	cptr_t place = cptr(k, dest);
+	cptr_t place = cptr_of(k, dest);
 	struct sel4_slot node = { k->root, place >> SLOT_PAGE_BITS,
 		                  ABI_WORD_BITS - SLOT_PAGE_BITS };
 	if (place >> ROOT_SHIFT < k->flat_end)
-		node = root_slot(k, place >> ROOT_SHIFT);
-	return sel4_untyped_retype(cptr(k, untyped), type, size_bits, node, dest % SLOT_PAGE,
+		node = root_at(k, place >> ROOT_SHIFT);
+	return sel4_untyped_retype(cptr_of(k, untyped), type, size_bits, node, dest % SLOT_PAGE,
 	                           count);
 }
 
@@ -40,14 +26,14 @@ static enum abi_error op_slots_add(void *kernel, slot_t untyped, uint32_t slot_p
 	uint64_t page = slot_page - SLOT_PAGE_FIRST, flat = k->flat_end - k->flat_first;
 	if (page >= flat) {
 		page -= flat;
-		return sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
-		                           root_slot(k, k->flat_end + page / SLOT_PAGE),
+		return sel4_untyped_retype(cptr_of(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
+		                           root_at(k, k->flat_end + page / SLOT_PAGE),
 		                           page % SLOT_PAGE, 1);
 	}
-	enum abi_error err =
-	        sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS, root, k->spare, 1);
+	enum abi_error err = sel4_untyped_retype(cptr_of(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
+	                                         root, k->spare, 1);
 	return err ? err
-	           : sel4_cnode_mutate(root_slot(k, k->flat_first + page), root_slot(k, k->spare),
+	           : sel4_cnode_mutate(root_at(k, k->flat_first + page), root_at(k, k->spare),
 	                               abi_cnode_guard(0, SLOT_PAGE_BITS));
 }
 
@@ -56,19 +42,19 @@ static enum abi_error op_slots_directory(void *kernel, slot_t untyped, uint32_t 
 	const struct kernel *k = kernel;
 	uint64_t flat = k->flat_end - k->flat_first;
 	uint64_t i = directory - (SLOT_PAGE_FIRST + flat) / SLOT_PAGE;
-	return sel4_untyped_retype(cptr(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
+	return sel4_untyped_retype(cptr_of(k, untyped), OBJ_CNODE, SLOT_PAGE_BITS,
 	                           (struct sel4_slot){ k->root, 0, 0 }, k->flat_end + i, 1);
 }
 
 static enum abi_error op_copy(void *kernel, slot_t dest, slot_t src, unsigned int rights)
 {
-	return sel4_cnode_copy(at(kernel, dest), at(kernel, src), rights);
+	return sel4_cnode_copy(slot_at(kernel, dest), slot_at(kernel, src), rights);
 }
 
 static enum abi_error op_mint(void *kernel, slot_t dest, slot_t src, unsigned int rights,
                               uint64_t badge)
 {
-	return sel4_cnode_mint(at(kernel, dest), at(kernel, src), rights, badge);
+	return sel4_cnode_mint(slot_at(kernel, dest), slot_at(kernel, src), rights, badge);
 }
 
 /* What gives up cannot fail, or the core is wrong about what is there. */
@@ -82,31 +68,31 @@ static void must(enum abi_error err, const char *what, slot_t slot)
 
 static void op_remove(void *kernel, slot_t slot)
 {
-	must(sel4_cnode_delete(at(kernel, slot)), "delete", slot);
+	must(sel4_cnode_delete(slot_at(kernel, slot)), "delete", slot);
 }
 
 static void op_revoke(void *kernel, slot_t slot)
 {
-	must(sel4_cnode_revoke(at(kernel, slot)), "revoke", slot);
+	must(sel4_cnode_revoke(slot_at(kernel, slot)), "revoke", slot);
 }
 
 static void op_cancel_sends(void *kernel, slot_t slot)
 {
-	must(sel4_cnode_cancel_badged_sends(at(kernel, slot)), "cancel", slot);
+	must(sel4_cnode_cancel_badged_sends(slot_at(kernel, slot)), "cancel", slot);
 }
 
 static enum abi_error op_give(void *kernel, slot_t cnode, uint64_t index, unsigned int index_bits,
                               slot_t src)
 {
-	return sel4_cnode_copy((struct sel4_slot){ cptr(kernel, cnode), index, index_bits },
-	                       at(kernel, src), RIGHTS_ALL);
+	return sel4_cnode_copy((struct sel4_slot){ cptr_of(kernel, cnode), index, index_bits },
+	                       slot_at(kernel, src), RIGHTS_ALL);
 }
 
 static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 {
 	const struct kernel *k = kernel;
-	enum abi_error err = sel4_cnode_move(at(k, dest), root_slot(k, k->archive_frames + i));
-	return err ? err : sel4_x86_page_unmap(cptr(k, dest));
+	enum abi_error err = sel4_cnode_move(slot_at(k, dest), root_at(k, k->archive_frames + i));
+	return err ? err : sel4_x86_page_unmap(cptr_of(k, dest));
 }
 
 /* -- address spaces ---------------------------------------------------------------------------- */
@@ -114,10 +100,10 @@ static enum abi_error op_adopt(void *kernel, slot_t dest, uint32_t i)
 static enum abi_error op_vspace_init(void *kernel, slot_t vspace)
 {
 	const struct kernel *k = kernel;
-	enum abi_error err = sel4_x86_asid_pool_assign(k->asid_pool, cptr(k, vspace));
+	enum abi_error err = sel4_x86_asid_pool_assign(k->asid_pool, cptr_of(k, vspace));
 	for (unsigned int i = k->asid_pools; err == ERR_DELETE_FIRST && i-- > 0;)
 		err = sel4_x86_asid_pool_assign((k->asid_pool_first + i) << ROOT_SHIFT,
-		                                cptr(k, vspace));
+		                                cptr_of(k, vspace));
 	return err;
 }
 
@@ -127,8 +113,8 @@ static enum abi_error op_asid_pool_add(void *kernel, slot_t untyped)
 	if (k->asid_pools == ABI_ASID_POOLS)
 		return ERR_DELETE_FIRST;
 	enum abi_error err =
-	        sel4_x86_asid_control_make_pool(k->asid_control, cptr(k, untyped),
-	                                        root_slot(k, k->asid_pool_first + k->asid_pools));
+	        sel4_x86_asid_control_make_pool(k->asid_control, cptr_of(k, untyped),
+	                                        root_at(k, k->asid_pool_first + k->asid_pools));
 	k->asid_pools += err == ERR_NONE;
 	return err;
 }
@@ -143,39 +129,39 @@ static const enum abi_invocation table_labels[][2] = {
 static enum abi_error op_table_map(void *kernel, slot_t table, unsigned int level, slot_t vspace,
                                    uint64_t address)
 {
-	return sel4_x86_table_map(cptr(kernel, table), table_labels[level][0], cptr(kernel, vspace),
-	                          address, 0);
+	return sel4_x86_table_map(cptr_of(kernel, table), table_labels[level][0],
+	                          cptr_of(kernel, vspace), address, 0);
 }
 
 static void op_table_unmap(void *kernel, slot_t table, unsigned int level)
 {
 	must(sel4_msg_error(
-	             sel4_invoke(cptr(kernel, table), table_labels[level][1], 0, 0, 0, 0, 0, 0)),
+	             sel4_invoke(cptr_of(kernel, table), table_labels[level][1], 0, 0, 0, 0, 0, 0)),
 	     "unmap of a table", table);
 }
 
 static enum abi_error op_page_map(void *kernel, slot_t page, slot_t vspace, uint64_t address,
                                   unsigned int rights, unsigned int attributes)
 {
-	return sel4_x86_page_map(cptr(kernel, page), cptr(kernel, vspace), address, rights,
+	return sel4_x86_page_map(cptr_of(kernel, page), cptr_of(kernel, vspace), address, rights,
 	                         attributes);
 }
 
 static void op_page_unmap(void *kernel, slot_t page)
 {
-	must(sel4_x86_page_unmap(cptr(kernel, page)), "unmap of a page", page);
+	must(sel4_x86_page_unmap(cptr_of(kernel, page)), "unmap of a page", page);
 }
 
 static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 {
-	return sel4_x86_page_map(cptr(kernel, frame), ((struct kernel *)kernel)->vspace,
+	return sel4_x86_page_map(cptr_of(kernel, frame), ((struct kernel *)kernel)->vspace,
 	                         WINDOW_BASE + (uint64_t)page * PAGE, RIGHT_READ | RIGHT_WRITE,
 	                         VM_NO_EXECUTE);
 }
 
 static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 {
-	return sel4_x86_page_table_map(cptr(kernel, table), ((struct kernel *)kernel)->vspace,
+	return sel4_x86_page_table_map(cptr_of(kernel, table), ((struct kernel *)kernel)->vspace,
 	                               WINDOW_BASE + (uint64_t)page * PAGE, 0);
 }
 
@@ -184,9 +170,9 @@ static enum abi_error op_window_table(void *kernel, slot_t table, uint32_t page)
 static enum abi_error op_thread_init(void *kernel, const struct kernel_thread *t)
 {
 	const struct kernel *k = kernel;
-	return sel4_tcb_configure(cptr(k, t->tcb), cptr(k, t->cnode),
-	                          abi_cnode_guard(0, t->cnode_guard), cptr(k, t->vspace), 0,
-	                          t->buffer, cptr(k, t->buffer_frame));
+	return sel4_tcb_configure(cptr_of(k, t->tcb), cptr_of(k, t->cnode),
+	                          abi_cnode_guard(0, t->cnode_guard), cptr_of(k, t->vspace), 0,
+	                          t->buffer, cptr_of(k, t->buffer_frame));
 }
 
 static enum abi_error op_thread_schedule(void *kernel, const struct kernel_thread *t,
@@ -195,52 +181,52 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	enum { EXTRA_REFILLS = 8 };
 	const struct kernel *k = kernel;
 	enum abi_error err = sel4_sched_control_configure_flags(
-	        k->sched_control, cptr(k, t->sched_context), budget_us, period_us,
+	        k->sched_control, cptr_of(k, t->sched_context), budget_us, period_us,
 	        budget_us == period_us ? 0 : EXTRA_REFILLS, 0, 0);
 	return err ? err
-	           : sel4_tcb_set_sched_params(cptr(k, t->tcb), k->tcb, t->priority_max,
-	                                       t->priority, cptr(k, t->sched_context),
-	                                       cptr(k, t->fault_endpoint));
+	           : sel4_tcb_set_sched_params(cptr_of(k, t->tcb), k->tcb, t->priority_max,
+	                                       t->priority, cptr_of(k, t->sched_context),
+	                                       cptr_of(k, t->fault_endpoint));
 }
 
 static enum abi_error op_thread_read(void *kernel, slot_t tcb, struct abi_user_context *context)
 {
-	return sel4_tcb_read_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
+	return sel4_tcb_read_registers(cptr_of(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
 static enum abi_error op_thread_write(void *kernel, slot_t tcb,
                                       const struct abi_user_context *context)
 {
-	return sel4_tcb_write_registers(cptr(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
+	return sel4_tcb_write_registers(cptr_of(kernel, tcb), 0, ABI_CONTEXT_WORDS, context);
 }
 
 static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
                                      slot_t notification)
 {
-	cptr_t sc = cptr(kernel, sched_context);
-	enum abi_error err = sel4_sched_context_unbind_object(sc, cptr(kernel, tcb));
+	cptr_t sc = cptr_of(kernel, sched_context);
+	enum abi_error err = sel4_sched_context_unbind_object(sc, cptr_of(kernel, tcb));
 	if (err != ERR_NONE)
 		return err;
-	err = sel4_sched_context_bind(sc, cptr(kernel, notification));
+	err = sel4_sched_context_bind(sc, cptr_of(kernel, notification));
 	if (err != ERR_NONE)
-		must(sel4_sched_context_bind(sc, cptr(kernel, tcb)), "bind", tcb);
+		must(sel4_sched_context_bind(sc, cptr_of(kernel, tcb)), "bind", tcb);
 	return err;
 }
 
 static void op_thread_suspend(void *kernel, slot_t tcb)
 {
-	must(sel4_tcb_suspend(cptr(kernel, tcb)), "suspend", tcb);
+	must(sel4_tcb_suspend(cptr_of(kernel, tcb)), "suspend", tcb);
 }
 
 static void op_thread_resume(void *kernel, slot_t tcb)
 {
-	must(sel4_tcb_resume(cptr(kernel, tcb)), "resume", tcb);
+	must(sel4_tcb_resume(cptr_of(kernel, tcb)), "resume", tcb);
 }
 
 static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notification)
 {
 	enum abi_error err =
-	        sel4_tcb_bind_notification(cptr(kernel, tcb), cptr(kernel, notification));
+	        sel4_tcb_bind_notification(cptr_of(kernel, tcb), cptr_of(kernel, notification));
 	return err == ERR_ILLEGAL_OPERATION ? ERR_NONE : err; /* it is bound already */
 }
 
@@ -248,7 +234,7 @@ static enum abi_error op_thread_bind(void *kernel, slot_t tcb, slot_t notificati
 
 static void op_signal(void *kernel, slot_t notification)
 {
-	sel4_signal(cptr(kernel, notification));
+	sel4_signal(cptr_of(kernel, notification));
 }
 
 static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t *words,
@@ -261,8 +247,8 @@ static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t
 		else
 			sel4_set_word(i, words[i]);
 	if (cap)
-		sel4_set_cap(0, cptr(kernel, cap));
-	sel4_nb_send(cptr(kernel, reply), m);
+		sel4_set_cap(0, cptr_of(kernel, cap));
+	sel4_nb_send(cptr_of(kernel, reply), m);
 }
 
 /* -- the machine ------------------------------------------------------------------------------- */
@@ -272,23 +258,22 @@ static enum abi_error op_ports_issue(void *kernel, slot_t dest, uint16_t first, 
 	const struct kernel *k = kernel;
 	/* rm's own log goes there, too. */
 	if (first == CONSOLE_PORT_FIRST && last == CONSOLE_PORT_LAST)
-		return sel4_cnode_copy(at(k, dest),
-		                       at(k, SLOT_OF_ROOT | k->console_ports >> ROOT_SHIFT),
+		return sel4_cnode_copy(slot_at(k, dest),
+		                       slot_at(k, SLOT_OF_ROOT | k->console_ports >> ROOT_SHIFT),
 		                       RIGHTS_ALL);
-	return sel4_x86_io_port_control_issue(k->port_control, first, last, at(k, dest));
+	return sel4_x86_io_port_control_issue(k->port_control, first, last, slot_at(k, dest));
 }
 
 static enum abi_error op_irq_issue(void *kernel, slot_t dest, uint8_t ioapic, uint8_t pin,
                                    bool level, bool low, uint8_t vector)
 {
 	const struct kernel *k = kernel;
-	return sel4_x86_irq_get_ioapic(k->irq_control, at(k, dest), ioapic, pin, level, low,
+	return sel4_x86_irq_get_ioapic(k->irq_control, slot_at(k, dest), ioapic, pin, level, low,
 	                               vector);
 }
 
-static void op_log(void *kernel, const char *text)
+static void op_log(void *, const char *text)
 {
-	(void)kernel;
 	console_print("%s\n", text);
 }
 
@@ -304,10 +289,11 @@ static void op_trace(void *kernel, const char *line)
 		                            *line ? (unsigned char)*line : '\n');
 }
 
-static uint64_t op_time_ns(void *kernel)
+uint64_t kernel_time_ns(void *kernel)
 {
-	(void)kernel;
-	return kernel_time_ns();
+	const struct kernel *k = kernel;
+	uint64_t ticks = rt_tsc();
+	return ticks / k->tsc_mhz * 1000 + ticks % k->tsc_mhz * 1000 / k->tsc_mhz;
 }
 
 static void op_off(void *kernel, bool good)
@@ -350,6 +336,6 @@ const struct kernel_ops kernel_ops = {
 	.irq_issue = op_irq_issue,
 	.log = op_log,
 	.trace = op_trace,
-	.time_ns = op_time_ns,
+	.time_ns = kernel_time_ns,
 	.off = op_off,
 };

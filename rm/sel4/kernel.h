@@ -27,6 +27,7 @@ struct kernel {
 	cptr_t root; /* the CSpace's root, with a guard for 64 bits */
 	cptr_t tcb, vspace, asid_pool, asid_control, irq_control, port_control, sched_control;
 	cptr_t console_ports, exit_ports;
+	uint64_t tsc_mhz; /* of the time stamp counter */
 	word_t flat_first,
 	        flat_end;       /* slots of the root with slot pages; behind them: directories */
 	word_t asid_pool_first; /* slots of the root, for pools beyond the first */
@@ -46,11 +47,11 @@ enum { SLOT_PAGE_FIRST = SLOT_PAGE };
  */
 enum { TRACE_PORT = 0xe9 };
 
-/* Since the machine was switched on. (main.c) */
-uint64_t kernel_time_ns(void);
+/* Since the machine was switched on. */
+uint64_t kernel_time_ns(void *kernel);
 
 /* What invocations take. */
-static inline cptr_t kernel_cptr(const struct kernel *k, slot_t slot)
+static inline cptr_t cptr_of(const struct kernel *k, slot_t slot)
 {
 	if (slot & SLOT_OF_ROOT)
 		return slot << ROOT_SHIFT;
@@ -62,12 +63,16 @@ static inline cptr_t kernel_cptr(const struct kernel *k, slot_t slot)
 	       ((page - flat) << SLOT_PAGE_BITS | (slot & (SLOT_PAGE - 1)));
 }
 
-/* What CNode operations take. */
-static inline struct sel4_slot kernel_slot_at(const struct kernel *k, slot_t slot)
+/* What CNode operations take: for a slot of the root, and for any. */
+static inline struct sel4_slot root_at(const struct kernel *k, word_t index)
 {
-	cptr_t cptr = kernel_cptr(k, slot);
+	return (struct sel4_slot){ k->root, index, ABI_WORD_BITS - ROOT_SHIFT };
+}
+
+static inline struct sel4_slot slot_at(const struct kernel *k, slot_t slot)
+{
+	cptr_t cptr = cptr_of(k, slot);
 	if (slot & SLOT_OF_ROOT)
-		return (struct sel4_slot){ k->root, cptr >> ROOT_SHIFT,
-			                   ABI_WORD_BITS - ROOT_SHIFT };
+		return root_at(k, cptr >> ROOT_SHIFT);
 	return (struct sel4_slot){ k->root, cptr, ABI_WORD_BITS };
 }

@@ -9,7 +9,6 @@
  * them. Its periods are the clock of deadlines as well.
  */
 #include "console.h"
-#include "init.h"
 #include "setup.h"
 #include <lib/assert.h>
 #include <rt/root.h>
@@ -35,15 +34,39 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
 		(void)sel4_tcb_suspend(boot.kernel.tcb);
 }
 
-static inline uint64_t time_ns(void)
+/* -- init: the boot archive is part of rm's image ---------------------------------------------- */
+
+extern const char archive_start[], archive_end[];
+
+/* 64 bits that nobody can guess: the CPU's, or, where it has none, what the time stamp counter
+ * gives, which CAVEATS says is too little. */
+static uint64_t random_word(void)
 {
-	uint64_t ticks = rt_tsc(), mhz = boot.tsc_hz / 1000000;
-	return ticks / mhz * 1000 + ticks % mhz * 1000 / mhz;
+	enum { CPUID_RDRAND = 1 << 30, TRIES = 10 };
+	uint32_t eax = 1, ebx, ecx = 0, edx;
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	uint64_t word;
+	for (unsigned int i = 0; ecx & CPUID_RDRAND && i < TRIES; i++) {
+		bool good;
+		__asm__ volatile("rdrand %0" : "=r"(word), "=@ccc"(good));
+		if (good)
+			return word;
+	}
+	return rt_tsc() * 0x9e3779b97f4a7c15u;
 }
 
-uint64_t kernel_time_ns(void)
+static void init_start(void)
 {
-	return time_ns();
+	struct rm_init init = { .archive = archive_start,
+		                .archive_bytes = (uint64_t)(archive_end - archive_start),
+		                .tsc_hz = boot.kernel.tsc_mhz * 1000000 };
+	for (unsigned int i = 0; i < sizeof(init.random) / 8; i++)
+		((uint64_t *)init.random)[i] = random_word();
+	err_t err = rm_start_init(&rm, &init);
+	if (err != E_OK) {
+		console_print("rm: init: %s: %s\n", err_name(err), err_text(err));
+		setup_fail("init does not start", err);
+	}
 }
 
 /* -- the worker -------------------------------------------------------------------------------- */
@@ -87,7 +110,7 @@ static bool has_deadlines(void)
 
 static enum worker_order work(void)
 {
-	rm_tick(&rm, time_ns());
+	rm_tick(&rm, kernel_time_ns(&boot.kernel));
 	bool more = true;
 	for (unsigned int i = 0; i < STEPS_A_CALL && more; i++)
 		more = rm_step(&rm);
@@ -108,7 +131,7 @@ static void wake_worker(void)
 static void receive_into(slot_t slot)
 {
 	struct abi_ipc_buffer *buffer = sel4_ipc_buffer();
-	struct sel4_slot place = kernel_slot_at(&boot.kernel, slot);
+	struct sel4_slot place = slot_at(&boot.kernel, slot);
 	buffer->receive_cnode = place.root;
 	buffer->receive_index = place.index;
 	buffer->receive_depth = place.depth;
@@ -132,7 +155,7 @@ static struct sel4_msg reply_of(const struct proto_request *request)
 	for (unsigned int i = 0; i < ABI_MSG_REGS; i++)
 		m.mr[i] = request->reply[i];
 	if (request->cap_out)
-		sel4_set_cap(0, kernel_cptr(&boot.kernel, request->cap_out));
+		sel4_set_cap(0, cptr_of(&boot.kernel, request->cap_out));
 	return m;
 }
 
@@ -168,7 +191,7 @@ static bool handle(struct sel4_msg *m)
 	}
 	/* Nobody told the time while the worker waited; a deadline that begins now needs it. */
 	if (worker.waits)
-		rm.now_ns = time_ns();
+		rm.now_ns = kernel_time_ns(&boot.kernel);
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
 		enum rm_fault_answer answer = rm_fault(&rm, m->badge, label, words_of(m), length);
@@ -183,20 +206,20 @@ static bool handle(struct sel4_msg *m)
 _Noreturn void root_main(const struct abi_boot_info *info)
 {
 	setup(&boot, info);
-	if (!boot.tsc_hz)
+	if (!boot.kernel.tsc_mhz)
 		setup_fail("the kernel does not say how fast the time stamp counter is", 0);
 	err_t err = rm_init(&rm, &boot.boot);
 	if (err != E_OK)
 		setup_fail("too little memory", err);
-	rm.now_ns = time_ns();
-	init_start(&rm, &boot);
+	rm.now_ns = kernel_time_ns(&boot.kernel);
+	init_start();
 	worker_start();
 	receive_into(rm.receive);
-	struct sel4_msg m = sel4_recv(boot.endpoint, kernel_cptr(&boot.kernel, rm.reply));
+	struct sel4_msg m = sel4_recv(boot.endpoint, cptr_of(&boot.kernel, rm.reply));
 	for (;;) {
 		bool answers = handle(&m);
 		wake_worker();
-		cptr_t reply = kernel_cptr(&boot.kernel, rm.reply);
+		cptr_t reply = cptr_of(&boot.kernel, rm.reply);
 		m = answers ? sel4_reply_recv(boot.endpoint, m, reply)
 		            : sel4_recv(boot.endpoint, reply);
 	}

@@ -48,12 +48,6 @@ static cptr_t root_cptr(word_t index)
 	return index << ROOT_SHIFT;
 }
 
-/* As a place for CNode operations. */
-static struct sel4_slot root_slot(word_t index)
-{
-	return (struct sel4_slot){ maker.kernel->root, index, ABI_WORD_BITS - ROOT_SHIFT };
-}
-
 /* The slot of the root CNode with a new object. */
 static word_t make_in(struct sel4_slot node, cptr_t untyped, enum abi_object type, word_t bits)
 {
@@ -111,13 +105,13 @@ static void deepen_cspace(struct kernel *k, const struct abi_boot_info *info, wo
 static cptr_t copy_near(word_t i, word_t index)
 {
 	struct sel4_slot to = { maker.kernel->root, maker.kernel->root + i, ABI_WORD_BITS };
-	check(sel4_cnode_copy(to, root_slot(index), RIGHTS_ALL), "CSpace");
+	check(sel4_cnode_copy(to, root_at(maker.kernel, index), RIGHTS_ALL), "CSpace");
 	return maker.kernel->root + i;
 }
 
 static cptr_t issue_ports(struct kernel *k, word_t first, word_t last)
 {
-	check(sel4_x86_io_port_control_issue(k->port_control, first, last, root_slot(maker.next)),
+	check(sel4_x86_io_port_control_issue(k->port_control, first, last, root_at(k, maker.next)),
 	      "I/O ports");
 	return root_cptr(maker.next++);
 }
@@ -153,15 +147,10 @@ static void list_bulks(struct rm_boot *boot, const struct abi_boot_info *info, w
 /* Page tables down to level for an address of rm's own. */
 static void map_table(word_t vaddr, unsigned int level)
 {
-	static const struct {
-		enum abi_object type;
-		enum abi_invocation map;
-	} tables[] = { { 0 },
-		       { OBJ_X86_PAGE_TABLE, INV_X86_PAGE_TABLE_MAP },
-		       { OBJ_X86_PAGE_DIRECTORY, INV_X86_PAGE_DIRECTORY_MAP },
-		       { OBJ_X86_PDPT, INV_X86_PDPT_MAP } };
-	check(sel4_x86_table_map(make(tables[level].type, 0), tables[level].map,
-	                         maker.kernel->vspace, vaddr, 0),
+	static const enum abi_object types[] = { 0, OBJ_X86_PAGE_TABLE, OBJ_X86_PAGE_DIRECTORY,
+		                                 OBJ_X86_PDPT };
+	slot_t table = SLOT_OF_ROOT | make(types[level], 0) >> ROOT_SHIFT;
+	check(kernel_ops.table_map(maker.kernel, table, level, SLOT_OF_ROOT | INIT_VSPACE, vaddr),
 	      "page tables");
 }
 
@@ -240,8 +229,8 @@ static void make_worker(struct setup *s, cptr_t frame, uint64_t tables)
 	check(sel4_tcb_set_sched_params(s->worker_tcb, k->tcb, WORKER_PRIORITY, WORKER_PRIORITY, sc,
 	                                0),
 	      "worker");
-	check(sel4_cnode_mint(root_slot(maker.next), root_slot(s->endpoint >> ROOT_SHIFT), CAP_SEND,
-	                      WORKER_BADGE),
+	check(sel4_cnode_mint(root_at(k, maker.next), root_at(k, s->endpoint >> ROOT_SHIFT),
+	                      CAP_SEND, WORKER_BADGE),
 	      "worker");
 	s->worker_endpoint = root_cptr(maker.next++);
 }
@@ -251,7 +240,6 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	enum { EXIT_PORT = 0xf4, ROOT_SLOTS_KEPT = 1024 };
 	struct kernel *k = &s->kernel;
 	uint64_t window;
-	s->tsc_hz = boot_tsc_mhz(info) * 1000000ull;
 	word_t flat = (info->empty.end - info->empty.start) / 2 & ~(word_t)(SLOT_PAGE - 1);
 	word_t flat_first = info->empty.start + ROOT_SLOTS_KEPT;
 	s->boot.slot_pages_first = SLOT_PAGE_FIRST;
@@ -260,6 +248,7 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	                                    (info->empty.end - flat_first - flat) * SLOT_PAGE);
 	s->boot.adopted = (uint32_t)((archive_end - archive_start) / PAGE);
 	deepen_cspace(k, info, choose_untyped(&s->boot, info, &window));
+	k->tsc_mhz = boot_tsc_mhz(info);
 	k->asid_pool_first = maker.next;
 	maker.next += ABI_ASID_POOLS;
 	k->spare = maker.next++;

@@ -11,7 +11,6 @@ struct setup {
 	cptr_t worker_signal;   /* a notification */
 	cptr_t worker_endpoint; /* the endpoint with WORKER_BADGE */
 	struct abi_ipc_buffer *worker_buffer;
-	uint64_t tsc_hz;
 };
 
 /* No object has this id: who steps and ticks. */

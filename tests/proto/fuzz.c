@@ -188,6 +188,15 @@ static err_t decode(const struct proto_fuzz *fuzz, const struct proto_codec *cod
 	return err;
 }
 
+/* Bit i: the i-th capability is to be an object of the server's. */
+static unsigned int own_caps(const struct proto_method *method)
+{
+	unsigned int own = 0;
+	for (unsigned int i = 0; i < method->caps_in; i++)
+		own |= (method->cap_kinds[i] != 0) << i;
+	return own;
+}
+
 static void dispatch(const struct proto_fuzz *fuzz, struct proto_request *request,
                      const uint64_t *words)
 {
@@ -207,7 +216,7 @@ static void dispatch(const struct proto_fuzz *fuzz, struct proto_request *reques
 		MUST(request->error == E_UNSUPPORTED);
 	else if (request->error == E_OK || !answered)
 		MUST(request->caps == method->caps_in &&
-		     (request->unwrapped & method->unwrap) == method->unwrap &&
+		     (request->unwrapped & own_caps(method)) == own_caps(method) &&
 		     judge(&method->in, copy, request->length) == 0 &&
 		     (request->privileged || !(method->flags & PROTO_PRIVILEGED)) &&
 		     !(request->sealed && method->flags & PROTO_CREATES));
@@ -236,7 +245,7 @@ static struct proto_request request_for(const struct proto_fuzz *fuzz, uint64_t 
 		return request;
 	const struct proto_method *method = &fuzz->interface->methods[number];
 	request.caps = method->caps_in;
-	request.unwrapped = method->unwrap;
+	request.unwrapped = own_caps(method);
 	request.target_kind = method->target;
 	memcpy(request.cap_kinds, method->cap_kinds, sizeof(request.cap_kinds));
 	return request;

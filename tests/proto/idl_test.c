@@ -19,9 +19,15 @@ static struct sel4_msg fake_call(cptr_t dest, struct sel4_msg m);
 
 extern const struct proto_fuzz test_fuzz, rm_fuzz, log_fuzz;
 
+/* What an account is to the server; those of the capabilities 77, 101 and 102. */
+struct ledger {
+	uint64_t badge;
+};
+static struct ledger ledgers[] = { { 77 }, { 101 }, { 102 } };
+
 /* ---- the server ----------------------------------------------------------------------------- */
 
-static struct {
+static struct test {
 	struct abi_ipc_buffer buffer;
 	unsigned int calls;
 	bool park;
@@ -35,47 +41,41 @@ static struct {
 	word_t receive_root, receive_index;
 } fake;
 
-static err_t on_ping(void *server, struct proto_request *request)
+static err_t on_ping(struct test *server, struct proto_request *)
 {
-	(void)request;
 	CHECK(server == &fake);
 	return E_OK;
 }
 
-static err_t on_add(void *server, struct proto_request *request, const struct test_add_in *in,
-                    struct test_add_out *out)
+static err_t on_add(struct test *, struct proto_request *request, struct ledger *account,
+                    const struct test_add_in *in, struct test_add_out *out)
 {
-	(void)server;
-	CHECK(request->badge == 77);
+	CHECK(request->badge == 77 && account == &ledgers[0]);
 	if (in->a > UINT64_MAX - in->b)
 		return E_RANGE;
 	out->sum = in->a + in->b;
 	return in->a == 13 ? E_BUSY : E_OK; /* which add does not declare */
 }
 
-static err_t on_say(void *server, struct proto_request *request, const struct test_say_in *in)
+static err_t on_say(struct test *, struct proto_request *, const struct test_say_in *in)
 {
-	(void)server;
-	(void)request;
 	CHECK(in->level == TEST_LEVEL_HIGH);
 	return in->line_count == 5 && memcmp(in->line, "hello", 5) == 0 ? E_OK : E_TOOBIG;
 }
 
-static err_t on_numbers(void *server, struct proto_request *request,
-                        const struct test_numbers_in *in, struct test_numbers_out *out)
+static err_t on_numbers(struct test *, struct proto_request *, const struct test_numbers_in *in,
+                        struct test_numbers_out *out)
 {
-	(void)server;
-	(void)request;
 	for (uint32_t i = 0; i < in->from; i++)
 		out->numbers[i] = i * i;
 	out->numbers_count = (uint16_t)in->from;
 	return E_OK;
 }
 
-static err_t on_caps(void *server, struct proto_request *request, const struct test_caps_in *in,
-                     struct test_caps_out *out)
+static err_t on_caps(struct test *, struct proto_request *request, struct ledger *account,
+                     struct ledger *other, const struct test_caps_in *in, struct test_caps_out *out)
 {
-	(void)server;
+	CHECK(account == &ledgers[0] && other->badge == request->cap_badges[0]);
 	CHECK(request->cap_badges[0] == 101 && request->cap_badges[2] == 103);
 	/* The second one is any: one of the server's own, or not. */
 	CHECK(request->caps == 3 && (request->unwrapped & 5) == 5);
@@ -85,20 +85,17 @@ static err_t on_caps(void *server, struct proto_request *request, const struct t
 	return E_OK;
 }
 
-static err_t on_shapes(void *server, struct proto_request *request, const struct test_shapes_in *in,
+static err_t on_shapes(struct test *, struct proto_request *, const struct test_shapes_in *in,
                        struct test_shapes_out *out)
 {
-	(void)server;
-	(void)request;
 	out->shape = in->second;
 	out->shape.corners[0] = in->first;
 	return E_OK;
 }
 
-static err_t on_wait(void *server, struct proto_request *request, const struct test_wait_in *in,
-                     struct test_wait_out *out)
+static err_t on_wait(struct test *, struct proto_request *request, struct ledger *,
+                     const struct test_wait_in *in, struct test_wait_out *out)
 {
-	(void)server;
 	out->token = in->milliseconds;
 	request->cap_out = 7;
 	return fake.park ? E_PENDING : E_OK;
@@ -126,6 +123,7 @@ static struct proto_request receive(struct sel4_msg m, uint64_t *words)
 		.length = (unsigned int)abi_msginfo_length(m.info),
 		.caps = (unsigned int)abi_msginfo_caps(m.info),
 		.badge = 77,
+		.objects = { &ledgers[0] },
 		.privileged = true,
 		.sealed = fake.sealed,
 		.words = words,
@@ -142,6 +140,7 @@ static struct proto_request receive(struct sel4_msg m, uint64_t *words)
 		request.unwrapped |= 1u << i;
 		request.cap_badges[i] = cap;
 		request.cap_kinds[i] = cap == 103 ? TEST_OBJECT_DOOR : TEST_OBJECT_ACCOUNT;
+		request.objects[1 + i] = cap == 103 ? NULL : &ledgers[cap - 100];
 	}
 	memcpy(words, fake.buffer.msg, sizeof(fake.buffer.msg));
 	memcpy(words, m.mr, sizeof(m.mr));

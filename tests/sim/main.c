@@ -174,7 +174,7 @@ static bool boot_world(void)
 	memset(tables, 0, bytes);
 	err_t err = rm_init(&w.rm, &boot);
 	if (err == E_OK)
-		err = rm_init_task(&w.rm, 8, "init", &w.bank, &w.vspace, &w.task);
+		err = rm_init_task(&w.rm, 8, &w.bank, &w.vspace, &w.task);
 	if (err != E_OK) {
 		note("boot: %s", err_name(err));
 		return false;

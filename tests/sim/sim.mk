@@ -4,14 +4,14 @@
 #   make sim SEED=n [STEPS=n]   one seed, its history told
 #   make sim-mutants            mistakes planted in rm/core: each must be found
 
-sim_sources := $(wildcard tests/sim/*.c) $(call sources_in,rm/core) \
+sim_sources := $(call sources_in,tests/sim tests/valid rm/core) \
 	$(filter %.c,$(call sources_in,lib)) proto/dispatch.c proto/trace.c $(B)/gen/proto/rm.c
 depfiles += $(patsubst %.c,$(B)/sim/obj/%.d,$(sim_sources)) \
 	$(patsubst %.c,$(B)/unit/%.d,$(sim_sources))
 
 # It looks into the core.
-$(B)/sim/obj/tests/sim/%.o: private COMMON += -Irm/core -Irm/include
-$(B)/unit/tests/sim/%.o: private UNIT_CFLAGS += -Irm/core -Irm/include
+$(B)/sim/obj/tests/%.o: private COMMON += -Irm/core -Irm/include
+$(B)/unit/tests/sim/%.o $(B)/unit/tests/valid/%.o: private UNIT_CFLAGS += -Irm/core -Irm/include
 $(B)/sim/obj/%.o: %.c $(made_of)
 	$(compile)
 	$(Q)$(CC) $(COMMON) $(call includes,$<) $(depflags) -c -o $@ $<

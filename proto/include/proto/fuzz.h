@@ -21,7 +21,7 @@ struct proto_codec {
 
 struct proto_fuzz {
 	const struct proto_interface *interface;
-	const void *ops; /* PROTO_FUZZ_HANDLER for every method */
+	const void *ops; /* PROTO_FUZZ_SERVE for every method */
 	const struct proto_codec *codecs;
 };
 
@@ -37,17 +37,18 @@ struct proto_fuzz {
 	}
 
 /* A handler that takes everything: done at once, or PENDING if the badge is odd. */
-#define PROTO_FUZZ_HANDLER(interface, method, ...)                                                 \
+#define PROTO_FUZZ_SERVE(interface, method, ...)                                                   \
 	_Pragma("GCC diagnostic push");                                                            \
 	_Pragma("GCC diagnostic ignored \"-Wunused-parameter\"");                                  \
-	static err_t on_##method(void *server,                                                     \
-	                         struct proto_request *request __VA_OPT__(, ) __VA_ARGS__)         \
+	static err_t on_##method(__VA_ARGS__)                                                      \
 	{                                                                                          \
 		return proto_fuzz_handle(&interface##_interface, request);                         \
 	}                                                                                          \
 	_Pragma("GCC diagnostic pop")
 
-#define PROTO_FUZZ(interface)                                                                      \
+#define PROTO_FUZZ_OP(method) .method = on_##method,
+#define PROTO_FUZZ(interface, METHODS)                                                             \
+	static const struct interface##_ops ops = { METHODS(PROTO_FUZZ_OP, PROTO_FUZZ_OP) };       \
 	extern const struct proto_fuzz interface##_fuzz;                                           \
 	const struct proto_fuzz interface##_fuzz = { &interface##_interface, &ops, codecs }
 

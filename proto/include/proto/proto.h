@@ -79,6 +79,7 @@ enum proto_flags {
 	PROTO_PRIVILEGED = 2,  /* the object must have been given with privilege */
 	PROTO_PARKS = 4,       /* may be answered later */
 	PROTO_CREATES = 8,     /* makes something new: a server that is sealed refuses it */
+	PROTO_PLANNED = 16,    /* nobody answers it yet */
 };
 
 /* A message's length in words, both ends included, and what is in it. */
@@ -97,9 +98,8 @@ struct proto_method {
 	proto_serve_fn *serve; /* null: no method has this number */
 	struct proto_shape in, out;
 	uint8_t flags;
-	uint8_t target;  /* kind of object that is invoked; 0: any */
-	uint8_t caps_in; /* capabilities that come with it */
-	uint8_t unwrap;  /* bit i: the i-th is an object of this server, and arrives as its badge */
+	uint8_t target;   /* kind of object that is invoked; 0: any */
+	uint8_t caps_in;  /* capabilities that come with it */
 	uint8_t caps_out; /* capabilities of the reply, 0 or 1 */
 	uint8_t cap_kinds[PROTO_CAPS_MAX];
 	uint64_t errors;          /* bit e - 64: may be returned */
@@ -136,6 +136,7 @@ struct proto_request {
 	uint64_t cap_badges[PROTO_CAPS_MAX];
 	uint8_t target_kind; /* what the badge stands for, 0: no object */
 	uint8_t cap_kinds[PROTO_CAPS_MAX];
+	void *objects[1 + PROTO_CAPS_MAX]; /* what was invoked and what came: see X_ops */
 	bool privileged;
 	bool sealed; /* the server is: methods that create are refused */
 	const uint64_t *words;
@@ -279,18 +280,17 @@ static inline err_t proto_check_range(uint64_t start, uint64_t count, uint64_t u
 
 /*
  * A method's decoder, handler and encoder. takes: IN, or NO_IN if a request has no words; gives:
- * OUT, or NO_OUT if a reply has none.
+ * OUT, or NO_OUT if a reply has none; then what is passed to the handler.
  */
-#define PROTO_SERVE(interface, method, takes, gives)                                               \
-	static err_t serve_##method(const void *ops, void *server, struct proto_request *request)  \
+#define PROTO_SERVE(interface, method, takes, gives, ...)                                          \
+	static err_t serve_##method(const void *ops, void *self, struct proto_request *request)    \
 	{                                                                                          \
 		const struct interface##_ops *handlers = ops;                                      \
 		if (!handlers->method)                                                             \
 			return E_UNSUPPORTED;                                                      \
 		PROTO_DECODE_##takes(interface##_##method);                                        \
 		PROTO_DECLARE_##gives(interface##_##method);                                       \
-		err_t error =                                                                      \
-		        handlers->method(server, request PROTO_PASS_##takes PROTO_PASS_##gives);   \
+		err_t error = handlers->method(__VA_ARGS__);                                       \
 		PROTO_ENCODE_##gives(interface##_##method, &out);                                  \
 		return error;                                                                      \
 	}
@@ -298,8 +298,6 @@ static inline err_t proto_check_range(uint64_t start, uint64_t count, uint64_t u
 	struct method##_in in;                                                                     \
 	PROTO_TRY(method##_in_decode(&in, request->words, request->length))
 #define PROTO_DECLARE_OUT(method) struct method##_out out = { 0 }
-#define PROTO_PASS_IN , &in
-#define PROTO_PASS_OUT , &out
 #define PROTO_ENCODE_OUT(method, results)                                                          \
 	do {                                                                                       \
 		if (error == E_OK)                                                                 \
@@ -307,8 +305,6 @@ static inline err_t proto_check_range(uint64_t start, uint64_t count, uint64_t u
 	} while (0)
 #define PROTO_DECODE_NO_IN(method) (void)0
 #define PROTO_DECLARE_NO_OUT(method) (void)0
-#define PROTO_PASS_NO_IN
-#define PROTO_PASS_NO_OUT
 #define PROTO_ENCODE_NO_OUT(method, results) (void)0
 
 /* The late answer of a method that parks. */

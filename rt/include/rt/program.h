@@ -43,7 +43,7 @@ enum rt_slot {
 };
 
 enum {
-	RT_START_VERSION = 1,
+	RT_START_VERSION = 2,
 	RT_START_BYTES_MAX = 65536,
 	RT_ARGS_MAX = 512,      /* argv and environment, each */
 	RT_GIVEN_MAX = 256,     /* capabilities given by name */
@@ -72,15 +72,14 @@ struct rt_start {
 	uint32_t phdrs, phdr_bytes; /* program headers: how many, bytes of each */
 	uint64_t phdr;              /* their address; 0: not said */
 	uint64_t stack_low, stack_high;
-	uint64_t archive, archive_bytes; /* where the archive is mapped; 0: it is not */
-	uint64_t tsc_hz;                 /* ticks of the time stamp counter in a second */
+	uint64_t tsc_hz; /* ticks of the time stamp counter in a second */
 	/* What the first thread runs with, and other threads by default; 0: not said. */
 	uint32_t budget_us, period_us;
 	uint8_t priority, priority_max;
 	uint8_t reserved[6];
 	unsigned char random[16]; /* that nobody can guess */
 };
-_Static_assert(sizeof(struct rt_start) == 144, "the starter and the program agree");
+_Static_assert(sizeof(struct rt_start) == 128, "the starter and the program agree");
 
 /* The program's own, of the kind without libc. rt_start() gives the same block. */
 int rt_main(const struct rt_start *start);

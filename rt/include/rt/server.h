@@ -16,9 +16,9 @@
  * answers; opens and ends sessions when rm says so; calls signal handlers. So there are no locks.
  * The server is active (it has a scheduling context of its own), unless it is to be passive.
  *
- * Handlers are those of the interface, `err_t on_m(void *self, struct proto_request *request, in,
- * out)`: E_OK and *out, or an error, or, in a method that `parks`, E_PENDING. self is the
- * service's; rt_request(request) has the rest: the client, the arena, capabilities.
+ * Handlers are those of the interface, `err_t on_m(void *self, struct proto_request *request,
+ * objects..., in, out)`: E_OK and *out, or an error, or, in a method that `parks`, E_PENDING. self
+ * is the service's; rt_request(request) has the rest: the client, the arena, capabilities.
  *
  * The three phases of a handler (protocols.md, section 4):
  *
@@ -88,7 +88,8 @@ enum { RT_CLIENT_BYTES_MAX = 3840 };
 
 /*
  * A client: an open session as the server has it. To be read only, but for state, ctx, and, in
- * open(), badge.kind: what object of the interface the session's capability stands for (0: none).
+ * open(), badge.kind: what object of the interface the session's capability stands for (0: none),
+ * and badge.ctx: that object, as handlers get it.
  */
 struct rt_client {
 	struct rt_badge badge; /* of the session's endpoint */

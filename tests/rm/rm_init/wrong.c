@@ -76,7 +76,7 @@ static void test_targets(cptr_t bank)
 		if (method->caps_in > 0) {
 			said = say(target, label, 0, none, method->in.words_min);
 			CHECK(said == E_PROTOCOL || said == E_UNSUPPORTED);
-			if (method->unwrap & 1) {
+			if (method->cap_kinds[0]) {
 				said = say(target, label, method->caps_in, none,
 				           method->in.words_min);
 				CHECK(said == E_INVAL || said == E_UNSUPPORTED ||

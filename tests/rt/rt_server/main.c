@@ -39,11 +39,11 @@ __attribute__((noinline)) static void access(struct rt_request *r, uint64_t valu
 	here[1] = here[0];
 }
 
-static err_t on_add(void *self, struct proto_request *request, const struct test_add_in *in,
-                    struct test_add_out *out)
+static err_t on_add(struct test *, struct proto_request *request, struct ledger *account,
+                    const struct test_add_in *in, struct test_add_out *out)
 {
 	struct rt_request *r = rt_request(request);
-	(void)self;
+	assert((char *)account == r->client->state);
 	uint64_t *copy = rt_request_alloc(r, 1000);
 	assert(copy && r->server->arena.used == 1000);
 	*copy = in->a;
@@ -71,10 +71,9 @@ static err_t give_door(struct rt_request *r)
 	return E_OK;
 }
 
-static err_t on_wait(void *self, struct proto_request *request, const struct test_wait_in *in,
-                     struct test_wait_out *out)
+static err_t on_wait(struct test *, struct proto_request *request, struct ledger *,
+                     const struct test_wait_in *in, struct test_wait_out *out)
 {
-	(void)self;
 	out->token = in->milliseconds;
 	if (in->milliseconds == 1)
 		return give_door(rt_request(request));
@@ -83,12 +82,10 @@ static err_t on_wait(void *self, struct proto_request *request, const struct tes
 }
 
 /* On a door: ends the waits of its client, each with a door. */
-static err_t on_place(void *self, struct proto_request *request, const struct test_place_in *in)
+static err_t on_place(struct test *, struct proto_request *request, const struct test_place_in *)
 {
 	struct rt_client *client = rt_request(request)->client;
 	struct list *link;
-	(void)self;
-	(void)in;
 	if (rt_request(request)->target != &state_of(request)->door)
 		return E_EXIST;
 	while ((link = list_first(&client->parked)) != NULL) {
@@ -117,16 +114,16 @@ static err_t make_rings(struct rt_client *client, struct state *state)
 }
 
 /* which: 0 gives back the capability that came; else parts of the rings. */
-static err_t on_caps(void *self, struct proto_request *request, const struct test_caps_in *in,
-                     struct test_caps_out *out)
+static err_t on_caps(struct test *, struct proto_request *request, struct ledger *account,
+                     struct ledger *other, const struct test_caps_in *in, struct test_caps_out *out)
 {
 	struct rt_request *r = rt_request(request);
 	struct state *state = state_of(request);
-	(void)self;
 	assert(request->cap_kinds[0] == TEST_OBJECT_ACCOUNT);
 	assert(request->cap_kinds[2] == TEST_OBJECT_DOOR);
 	if (rt_came(r, 0) != &r->client->badge)
 		return E_PERM;
+	assert(other == account);
 	out->count = (uint32_t)server.clients_count;
 	if (in->which > 0 && !state->has_rings && make_rings(r->client, state) != E_OK)
 		return E_GONE;
@@ -169,6 +166,7 @@ static err_t on_open(void *self, struct rt_client *client)
 {
 	(void)self;
 	client->badge.kind = TEST_OBJECT_ACCOUNT;
+	client->badge.ctx = client->state;
 	return client->limit < 8192 ? E_NOMEM : E_OK;
 }
 

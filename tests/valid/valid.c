@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every invariant of the core's own state, by walking everything. For tests and debug builds. */
-#include "internal.h"
+/*
+ * Every invariant of rm's own state, by walking everything: rm_valid() of <rm/core.h>. Linked into
+ * the simulation and into the rm of tests/rm, which answers system_check by it.
+ */
+#include <internal.h>
 #include <lib/format.h>
 
 struct walk {
