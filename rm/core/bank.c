@@ -18,7 +18,7 @@ static void *pages_get(void *ctx)
 {
 	struct bank *bank = ctx;
 	struct rm *rm = bank->rm;
-	frame_t f = frame_get(rm, bank, false);
+	frame_t f = meta_get(rm, bank);
 	if (!f)
 		return NULL;
 	void *page = frame_window(rm, f);

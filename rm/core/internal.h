@@ -49,6 +49,7 @@ void *frame_window(struct rm *rm, frame_t f);
 frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared);
 frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned int align,
                       uint64_t below);
+frame_t meta_get(struct rm *rm, struct bank *bank);
 void frame_put(struct rm *rm, struct bank *bank, frame_t f);
 frame_t large_get(struct rm *rm, struct bank *bank);
 err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f);

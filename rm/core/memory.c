@@ -3,9 +3,10 @@
  * Physical memory, slots and records.
  *
  * The kernel's untypeds (bulks) are cut, from the bottom up, into pieces of 2 MiB, those into
- * chunks of 128 pages. A raw chunk is opened as one of two kinds: of frames, retyped all at once,
- * so that the kernel clears them in one batch; or of kernel pages, untypeds of 4 KiB, of which
- * one kernel object, or several of one size, are made. A chunk that is wholly free can be closed,
+ * chunks of 128 pages. A raw chunk is opened as one of three kinds: of frames, retyped all at once,
+ * so that the kernel clears them in one batch; of frames for rm's records, which stay where they
+ * are and so are kept together; or of kernel pages, untypeds of 4 KiB, of which one kernel object,
+ * or several of one size, are made. A chunk that is wholly free can be closed,
  * and opened as the other kind; four closed chunks of one piece become that piece again. A kernel
  * page can also become a frame where it is, when no other memory is left: its object slot then
  * holds the frame's capability. A piece that is whole can become one frame of 2 MiB.
@@ -30,7 +31,9 @@ enum {
 	DIRECTORY = SLOT_PAGE,
 	LARGE_PARTS = LARGE_PAGES / CHUNK_PAGES,
 	EMPTY_FRAMES = 6, /* chunks that are kept open though wholly free */
-	EMPTY_KERNEL = 1,
+	EMPTY_OTHER = 1,
+	KERNEL_LOW = 96, /* kernel pages that should be free: else pages move */
+	MOVE_MAX = 16,   /* pages of a chunk that do */
 };
 
 /* The kernel refused something: counted, for it should not. */
@@ -293,6 +296,8 @@ static struct frame_list *free_list(struct rm *rm, const struct frame *frame)
 		return &rm->dirty;
 	case FRAME_READY:
 		return &rm->ready;
+	case FRAME_META_FREE:
+		return &rm->meta_free;
 	default:
 		assert(frame->use == FRAME_KERNEL_FREE);
 		return &rm->kernel_free;
@@ -342,9 +347,9 @@ static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
 		if (rm->large_raw.first && !rm->raw.first)
 			(void)large_split(rm, rm->large_raw.first);
 	}
-	uint8_t other = for_kind == CHUNK_KERNEL ? CHUNK_FRAMES : CHUNK_KERNEL;
-	if (!rm->raw.first && rm->empty[other].first)
-		chunk_close(rm, rm->empty[other].first);
+	for (uint8_t kind = CHUNK_FRAMES; kind <= CHUNK_KERNEL && !rm->raw.first; kind++)
+		if (kind != for_kind && rm->empty[kind].first)
+			chunk_close(rm, rm->empty[kind].first);
 	if (!rm->raw.first && rm->large_raw.first)
 		(void)large_split(rm, rm->large_raw.first);
 	return rm->raw.first;
@@ -361,13 +366,16 @@ static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
 	chunk->free = (uint16_t)pages;
 	chunks_push(rm, &rm->empty[kind], c);
 	/* All of them come first in their list, the lowest page first of all. */
-	struct frame_list *list = kind == CHUNK_KERNEL ? &rm->kernel_free : &rm->cleared;
+	uint8_t use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE
+	              : kind == CHUNK_META ? FRAME_META_FREE
+	                                   : FRAME_CLEARED;
+	struct frame_list *list = free_list(rm, &(struct frame){ .use = use });
 	frame_t first = c << CHUNK_BITS, after = list->first;
 	for (unsigned int i = 0; i < pages; i++) {
 		chunk->frames[i] = (struct frame){
 			.prev = i ? first + i - 1 : 0,
 			.next = i + 1 < pages ? first + i + 1 : after,
-			.use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE : FRAME_CLEARED,
+			.use = use,
 		};
 	}
 	if (after)
@@ -383,9 +391,9 @@ static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
 static bool chunk_fill(struct rm *rm, struct chunk *chunk, slot_t untyped, uint8_t kind)
 {
 	struct bank *root = rm->root;
-	enum abi_object type = kind == CHUNK_KERNEL   ? OBJ_UNTYPED
-	                       : kind == CHUNK_FRAMES ? OBJ_X86_4K_PAGE
-	                                              : OBJ_X86_LARGE_PAGE;
+	enum abi_object type = kind == CHUNK_KERNEL  ? OBJ_UNTYPED
+	                       : kind == CHUNK_LARGE ? OBJ_X86_LARGE_PAGE
+	                                             : OBJ_X86_4K_PAGE;
 	unsigned int count = kind == CHUNK_LARGE ? 1 : 1u << chunk->pages_bits;
 	frame_t slots = 0, objects = 0;
 	struct frame *frames = root->pages.get(root->pages.ctx);
@@ -442,6 +450,7 @@ static void chunk_give(struct rm *rm, frame_t f, uint8_t use)
 	frames_push(rm, free_list(rm, frame), f);
 	if (++chunk->free == 1u << chunk->pages_bits && chunk->kind != CHUNK_ADOPTED)
 		chunks_push(rm, &rm->empty[chunk->kind], c);
+	rm->may_move |= chunk->free == CHUNK_PAGES - MOVE_MAX;
 	rm->pages_given--;
 }
 
@@ -484,7 +493,7 @@ frame_t object_get(struct rm *rm, struct bank *bank, enum abi_object type, unsig
 	return f;
 }
 
-/* -- frames of 2 MiB ---------------------------------------------------------------------------- */
+/* -- frames of 2 MiB -------------------------------------------------------------------------- */
 
 /* The chunk is open, and all of it is free; what kernel pages there must be stays. */
 static bool may_close(const struct rm *rm, const struct chunk *chunk)
@@ -582,6 +591,15 @@ static bool frame_clear(struct rm *rm, frame_t f)
 	return content != NULL;
 }
 
+/* A frame that was taken; 0: it cannot be cleared, and is given back. */
+static frame_t frame_ready(struct rm *rm, struct bank *bank, frame_t f, bool clears)
+{
+	if (!clears || frame_clear(rm, f))
+		return f;
+	frame_put(rm, bank, f);
+	return 0;
+}
+
 /*
  * A frame for the bank; cleared, or with any content. 0: none is left, or not in the bank. Nothing
  * is mapped, and in the window it may be.
@@ -593,8 +611,13 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 	if (free_frames(rm) <= FRAME_RESERVE)
 		(void)chunk_open(rm, CHUNK_FRAMES);
 	if (free_frames(rm) <= FRAME_RESERVE / 2 && !rm->opening) {
-		/* The last resort: a kernel page becomes a frame. */
-		frame_t f = object_get(rm, rm->root, OBJ_X86_4K_PAGE, 0);
+		/* The last resorts: one meant for records; a kernel page becomes a frame. */
+		frame_t f = rm->meta_free.count > FRAME_RESERVE ? rm->meta_free.first : 0;
+		if (f) {
+			chunk_take(rm, f);
+			return frame_ready(rm, bank, f, cleared);
+		}
+		f = object_get(rm, rm->root, OBJ_X86_4K_PAGE, 0);
 		bank_release(f ? rm->root : bank, 1);
 		if (f)
 			frame_at(rm, f)->has_page_slot = true;
@@ -608,10 +631,23 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 	}
 	bool clears = cleared && frame_at(rm, f)->use != FRAME_CLEARED;
 	chunk_take(rm, f);
-	if (clears && !frame_clear(rm, f)) {
-		frame_put(rm, bank, f);
+	return frame_ready(rm, bank, f, clears);
+}
+
+/*
+ * A frame for rm's records, with any content; 0: none is left, or not in the bank. It is one of
+ * those that are kept together, while there is memory for more of them.
+ */
+frame_t meta_get(struct rm *rm, struct bank *bank)
+{
+	if (rm->meta_free.count <= FRAME_RESERVE)
+		(void)chunk_open(rm, CHUNK_META);
+	frame_t f = rm->meta_free.first;
+	if (!f || (rm->meta_free.count <= FRAME_RESERVE / 2 && !rm->opening))
+		return frame_get(rm, bank, false);
+	if (!bank_charge(bank, 1))
 		return 0;
-	}
+	chunk_take(rm, f);
 	return f;
 }
 
@@ -633,7 +669,7 @@ void frame_put(struct rm *rm, struct bank *bank, frame_t f)
 	}
 	*frame = (struct frame){ .in_window = frame->in_window,
 		                 .original_used = frame->original_used };
-	chunk_give(rm, f, FRAME_DIRTY);
+	chunk_give(rm, f, kind == CHUNK_META ? FRAME_META_FREE : FRAME_DIRTY);
 	bank_release(bank, 1);
 }
 
@@ -763,6 +799,103 @@ void memory_device_end(struct rm *rm, uint32_t c)
 	rm->device_chunks = c;
 }
 
+/* -- moving pages ------------------------------------------------------------------------------ */
+
+/*
+ * Somebody may keep one page in each chunk of frames, and no memory is left then that can become
+ * kernel objects, though nearly all is free. So when kernel pages get scarce, pages of dataspaces
+ * move out of a chunk that has few. It is done between requests only: within one, a page stays
+ * where it is.
+ */
+static bool kernel_is_scarce(const struct rm *rm)
+{
+	return rm->may_move && rm->kernel_free.count < KERNEL_LOW && !rm->raw.first &&
+	       !rm->large_raw.first && rm->bulk_next == rm->bulks_count;
+}
+
+/* A chunk of frames has pages of dataspaces only, few, that are not pinned. */
+static bool may_move(const struct chunk *chunk)
+{
+	if (chunk->kind != CHUNK_FRAMES || chunk->pages_bits != CHUNK_BITS ||
+	    chunk->free < CHUNK_PAGES - MOVE_MAX)
+		return false;
+	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
+		const struct frame *frame = &chunk->frames[i];
+		if (frame->use == FRAME_META || (frame->use == FRAME_PAGE && frame->page->pins > 0))
+			return false;
+	}
+	return true;
+}
+
+/* A page's content goes to another frame, and who maps it does so anew when he touches it. */
+static bool page_move(struct rm *rm, frame_t from, frame_t to)
+{
+	struct page *page = frame_at(rm, from)->page;
+	unmap_frame(rm, from);
+	void *content = frame_window(rm, from), *copy = content ? frame_window(rm, to) : NULL;
+	if (!copy)
+		return false;
+	__builtin_memcpy(copy, content, PAGE);
+	page->frame = to;
+	frame_at(rm, to)->use = FRAME_PAGE;
+	frame_at(rm, to)->page = page;
+	frame_at(rm, from)->use = FRAME_DIRTY;
+	frame_at(rm, from)->page = NULL;
+	return true;
+}
+
+/* All pages of a chunk move. False: there is no room for them; some may have moved. */
+static bool chunk_move(struct rm *rm, uint32_t c)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	frame_t first = c << CHUNK_BITS;
+	bool was_free[CHUNK_PAGES], good = true;
+	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
+		was_free[i] = chunk->frames[i].use != FRAME_PAGE;
+		if (was_free[i])
+			chunk_take(rm, first + i);
+	}
+	for (unsigned int i = 0; i < CHUNK_PAGES && good; i++) {
+		frame_t to = rm->ready.first   ? rm->ready.first
+		             : rm->dirty.first ? rm->dirty.first
+		                               : rm->cleared.first;
+		if (was_free[i])
+			continue;
+		good = to != 0;
+		if (!good)
+			break;
+		chunk_take(rm, to);
+		good = page_move(rm, first + i, to);
+		was_free[i] = good;
+		if (!good)
+			chunk_give(rm, to, FRAME_DIRTY);
+	}
+	for (unsigned int i = 0; i < CHUNK_PAGES; i++)
+		if (was_free[i])
+			chunk_give(rm, first + i, FRAME_DIRTY);
+	return good;
+}
+
+/* The next chunk that can be moved becomes kernel pages. Some chunks are looked at. */
+static void make_kernel(struct rm *rm)
+{
+	enum { TRIES = 256 };
+	for (unsigned int i = 0; i < TRIES; i++) {
+		if (rm->move_at >= rm->parts_next) {
+			rm->move_at = 0;
+			rm->may_move = false; /* until there is another */
+			return;
+		}
+		uint32_t c = rm->move_at++;
+		if (!may_move(&rm->chunks[c]) || !chunk_move(rm, c))
+			continue;
+		chunk_close(rm, c);
+		(void)chunk_open(rm, CHUNK_KERNEL);
+		rm->chunks_moved++;
+		return;
+	}
+}
+
 /*
  * A chunk that is wholly free, while there are more of them than will be needed soon; of frames
  * not one that was cleared, unless there are enough of those, too. 0: none.
@@ -770,8 +903,9 @@ void memory_device_end(struct rm *rm, uint32_t c)
 static uint32_t surplus(const struct rm *rm)
 {
 	uint32_t c = rm->empty[CHUNK_FRAMES].first;
-	if (rm->empty[CHUNK_KERNEL].count > EMPTY_KERNEL)
-		return rm->empty[CHUNK_KERNEL].first;
+	for (uint8_t kind = CHUNK_META; kind <= CHUNK_KERNEL; kind++)
+		if (rm->empty[kind].count > EMPTY_OTHER)
+			return rm->empty[kind].first;
 	if (rm->empty[CHUNK_FRAMES].count <= EMPTY_FRAMES)
 		return 0;
 	for (unsigned int i = 0; i < EMPTY_FRAMES && c; i++, c = rm->chunks[c].next)
@@ -789,10 +923,12 @@ static uint32_t surplus(const struct rm *rm)
 bool memory_refill(struct rm *rm)
 {
 	uint32_t c = surplus(rm);
-	if (c) {
+	if (c)
 		chunk_close(rm, c);
+	else if (kernel_is_scarce(rm))
+		make_kernel(rm);
+	if (c || kernel_is_scarce(rm))
 		return true;
-	}
 	bool clears = rm->cleared.count < CLEARED_WANTED;
 	if (clears && chunk_open(rm, CHUNK_FRAMES))
 		return true;
@@ -810,7 +946,8 @@ bool memory_refill(struct rm *rm)
 
 bool memory_has_work(const struct rm *rm)
 {
-	return surplus(rm) || rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
+	return surplus(rm) || kernel_is_scarce(rm) || rm->cleared.count < CLEARED_LOW ||
+	       (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 
 /* -- slots ------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ void check_step(void)
 	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages -
 	                  w.kernel.device_frames + w.kernel.large_frames * (LARGE_PAGES - 1);
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
-	                 rm->dirty.count - rm->ready.count;
+	                 rm->dirty.count - rm->ready.count - rm->meta_free.count;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
 	     rm->pages_given);
 	if (w.step % 16 != 0)
@@ -125,7 +125,8 @@ void check_end(void)
 	for (uint32_t c = 1; c < rm->parts_next; c++) {
 		const struct chunk *chunk = &rm->chunks[c];
 		MUST(chunk->kind != CHUNK_LARGE, "a large page is left");
-		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL)
+		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_META &&
+		    chunk->kind != CHUNK_KERNEL)
 			continue;
 		bool boot = (char *)chunk->frames < rm->window ||
 		            (char *)chunk->frames >= rm->window + (uint64_t)SIM_PAGES * PAGE;

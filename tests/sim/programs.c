@@ -95,6 +95,26 @@ static struct model_space *vspace_of(int held)
 	return held < 0 ? NULL : model_space(w.held[held].badge << 4 >> 4);
 }
 
+/* A program touches what is not mapped; false: it got no page. */
+static bool touch(struct model_space *s, uint64_t at)
+{
+	bool write = one_in(4);
+	enum rm_access access = write ? RM_ACCESS_WRITE : RM_ACCESS_READ;
+	struct fault fault = { 0 };
+	if (sim_walk(&w.kernel, s->pml4, at, &write) || model_expect(s, at, access) != X_OK)
+		return true;
+	w.faults++;
+	list_init(&fault.link);
+	enum rm_fault_result result = fault_resolve(&w.rm, s->core, at, access, &fault);
+	MUST(model_result_ok(s, at, access, X_OK, result), "a touch of %#lx comes to %u", at,
+	     result);
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
+	if (result != RM_FAULT_RESULT_RESUME)
+		return false;
+	model_touch(s, at, access == RM_ACCESS_WRITE, frame);
+	return true;
+}
+
 /*
  * A program touches page after page of that region, or (0) any, up to a multiple of 2 MiB, and
  * beyond: there a large page may begin. (Its thread is left out: few have one when they show so
@@ -114,23 +134,8 @@ static void sweep(struct model_space *s, uint64_t region)
 		end = edge + (1 + below(3)) * PAGE;
 	}
 	note("a program of %#lx touches %#lx to %#lx", s->id, at, end);
-	for (; at < end; at += PAGE) {
-		bool write = one_in(4);
-		enum rm_access access = write ? RM_ACCESS_WRITE : RM_ACCESS_READ;
-		uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
-		if (frame || model_expect(s, at, access) != X_OK)
-			continue;
-		struct fault fault = { 0 };
-		w.faults++;
-		list_init(&fault.link);
-		enum rm_fault_result result = fault_resolve(&w.rm, s->core, at, access, &fault);
-		MUST(model_result_ok(s, at, access, X_OK, result), "a touch of %#lx comes to %u",
-		     at, result);
-		frame = sim_walk(&w.kernel, s->pml4, at, &write);
-		if (result != RM_FAULT_RESULT_RESUME)
-			return;
-		model_touch(s, at, access == RM_ACCESS_WRITE, frame);
-	}
+	while (at < end && touch(s, at))
+		at += PAGE;
 }
 
 /* What a program may do with large pages that it has, and with their dataspace. */
@@ -146,7 +151,7 @@ static void use_large(uint32_t vspace, uint32_t memory, uint64_t start, uint64_t
 	unmap.size = 1 + below((start + pages * PAGE - unmap.start) / PAGE);
 	clone.first = clone.first < pages ? clone.first : below(pages);
 	clone.size = 1 + below(pages - clone.first);
-	switch (below(6)) {
+	switch (below(7)) {
 	case 0:
 	case 1:
 		r.method = RM_METHOD_DATASPACE_CLONE;
@@ -155,10 +160,10 @@ static void use_large(uint32_t vspace, uint32_t memory, uint64_t start, uint64_t
 		BODY(r, clone);
 		break;
 	case 2:
-		if (one_in(2)) {
-			unmap.start = start;
-			unmap.size = pages < LARGE_PAGES ? pages : LARGE_PAGES;
-		}
+		unmap.start = start;
+		unmap.size = pages < LARGE_PAGES ? pages : LARGE_PAGES;
+		/* fall through */
+	case 6:
 		r.method = RM_METHOD_REGION_UNMAP;
 		r.target = vspace;
 		BODY(r, unmap);
@@ -211,8 +216,16 @@ static void want_much(void)
 	BODY(r, map);
 	if (send_request(&r) != E_OK)
 		return;
+	if (one_in(3)) { /* a page is there already, though nothing shows it */
+		struct request end = { .method = RM_METHOD_REGION_UNMAP, .target = r.target };
+		const struct rm_region_unmap_in unmap = { map.start, map.size };
+		BODY(end, unmap);
+		(void)touch(s, map.start + (1ull << LARGE_BITS) + below(LARGE_PAGES) * PAGE);
+		if (send_request(&end) != E_OK || send_request(&r) != E_OK)
+			return;
+	}
 	sweep(s, map.start);
-	for (unsigned int i = (unsigned int)below(4); i > 0 && w.held[memory].badge == badge; i--)
+	for (unsigned int i = (unsigned int)below(6); i > 0 && w.held[memory].badge == badge; i--)
 		use_large((uint32_t)vspace, memory, map.start, map.size);
 }
 

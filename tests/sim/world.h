@@ -128,6 +128,7 @@ struct world {
 	bool verbose, sealed;
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
+	uint64_t chunks_moved;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	uint64_t recent[32]; /* ids of sessions, roots, notifications */

@@ -47,14 +47,15 @@ static void check_memory(struct walk *w)
 			     "a large page and its frame name each other");
 			given += LARGE_PAGES;
 		}
-		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_KERNEL &&
-		    chunk->kind != CHUNK_ADOPTED)
+		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_META &&
+		    chunk->kind != CHUNK_KERNEL && chunk->kind != CHUNK_ADOPTED)
 			continue;
 		unsigned int free = 0, pages = 1u << chunk->pages_bits;
 		for (unsigned int i = 0; i < pages; i++) {
 			const struct frame *frame = &chunk->frames[i];
 			bool is_free = frame->use == FRAME_CLEARED || frame->use == FRAME_DIRTY ||
-			               frame->use == FRAME_READY || frame->use == FRAME_KERNEL_FREE;
+			               frame->use == FRAME_READY || frame->use == FRAME_META_FREE ||
+			               frame->use == FRAME_KERNEL_FREE;
 			free += is_free;
 			if (frame->use == FRAME_PAGE)
 				must(w, frame->page->frame == (c << CHUNK_BITS | i),
@@ -70,6 +71,7 @@ static void check_memory(struct walk *w)
 	check_list(w, &rm->cleared, FRAME_CLEARED);
 	check_list(w, &rm->dirty, FRAME_DIRTY);
 	check_list(w, &rm->ready, FRAME_READY);
+	check_list(w, &rm->meta_free, FRAME_META_FREE);
 	check_list(w, &rm->kernel_free, FRAME_KERNEL_FREE);
 }
 

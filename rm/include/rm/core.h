@@ -57,6 +57,7 @@ enum frame_use {
 	FRAME_READY, /* the same, in rm's window already, by a copy */
 	FRAME_PAGE,  /* of a dataspace */
 	FRAME_META,  /* rm's own records */
+	FRAME_META_FREE,
 	FRAME_KERNEL_FREE,
 	FRAME_KERNEL,      /* one kernel object */
 	FRAME_SLOTS,       /* a slot page; free: its free slots */
@@ -91,6 +92,7 @@ enum chunk_kind {
 	CHUNK_NONE,
 	CHUNK_RAW, /* an untyped */
 	CHUNK_FRAMES,
+	CHUNK_META,      /* frames for rm's own records */
 	CHUNK_KERNEL,    /* untypeds of 4 KiB; a second slot page for what is made of each */
 	CHUNK_ADOPTED,   /* frames that the kernel gave at boot: never closed */
 	CHUNK_DEVICE,    /* of one device dataspace; free: pages in use */
@@ -439,7 +441,7 @@ struct rm {
 	struct chunk_list raw, large_raw, empty[CHUNK_KERNEL + 1]; /* empty: by kind */
 	struct bulk bulks[BULKS_MAX];
 	uint32_t bulks_count, bulk_next;
-	struct frame_list cleared, dirty, ready, kernel_free;
+	struct frame_list cleared, dirty, ready, meta_free, kernel_free;
 	/*
 	 * Slot pages that are free, what the others are made of, directories that are there: all
 	 * from slot_page_first on, a directory's first.
@@ -452,7 +454,10 @@ struct rm {
 	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
 	bool readies; /* frames are being made ready */
-	uint64_t pages_total, pages_given, pages_raw;
+	uint64_t pages_total, pages_given;
+	bool may_move;    /* a chunk may have so few pages that they can move */
+	uint32_t move_at; /* the chunk that is looked at next for that */
+	uint64_t chunks_moved;
 
 	struct slotmap objects;
 	struct bank *root, root_bank;

@@ -190,6 +190,63 @@ static void test_own(cptr_t bank)
 	rt_slot_put(actor->bank);
 }
 
+/* A CNode of some pages, again and again if need be: rm makes room in steps. */
+static err_t make_objects(cptr_t payer, cptr_t space)
+{
+	const struct rm_task_create_in in = { .slot_bits = 12, .name_count = 1, .name = "x" };
+	err_t err = E_NOMEM;
+	for (unsigned int tries = 0; tries < 200 && err == E_NOMEM; tries++) {
+		cptr_t task = slot_new();
+		err = rm_task_create(payer, space, &in, rt_slot(task));
+		rt_slot_put(task);
+		if (err == E_NOMEM)
+			wait_ms(1);
+	}
+	return err;
+}
+
+/*
+ * All memory is touched, and given back but for one page in 128: whoever keeps those keeps no
+ * memory from others, whatever it is for.
+ */
+static void test_spread(cptr_t bank)
+{
+	enum { EVERY = 128, OVERHEAD = 6, OBJECT_PAGES = 36, LEFT = 8 * MIB_PAGES };
+	const struct rm_bank_status status = bank_status(RT_BANK);
+	uint64_t pages = (status.limit - status.used) / PAGE - LEFT;
+	uint64_t groups = pages / (EVERY + OVERHEAD), at = 0x300000000000,
+	         rest_at = at + ((uint64_t)1 << 40);
+	cptr_t kept, rest, payer, space;
+	/* A page further, so that no large pages come. */
+	CHECK_OK(memory_make(RT_BANK, groups, 0, &kept));
+	CHECK_OK(memory_make(RT_BANK, groups * EVERY, 0, &rest));
+	at += PAGE;
+	rest_at += PAGE;
+	CHECK_OK(show_as(RT_VSPACE, kept, 0, groups, RW, RM_REGION_FLAGS_FIXED, RM_INHERIT_NONE,
+	                 &at));
+	CHECK_OK(show_as(RT_VSPACE, rest, 0, groups * EVERY, RW, RM_REGION_FLAGS_FIXED,
+	                 RM_INHERIT_NONE, &rest_at));
+	for (uint64_t i = 0; i < groups; i++) {
+		*word_at(at, groups - 1 - i) = groups - i; /* not in order: one at a time */
+		fill(rest_at + i * EVERY * PAGE, EVERY - 1, 1);
+	}
+	CHECK_OK(hide(RT_VSPACE, rest_at, groups * EVERY));
+	CHECK_OK(rm_dataspace_destroy(rest));
+	uint64_t objects = groups * EVERY * 3 / 4 / OBJECT_PAGES, made = 0;
+	CHECK_OK(bank_make(RT_BANK, objects * OBJECT_PAGES, &payer));
+	space = space_make(bank);
+	while (made < objects && make_objects(payer, space) == E_OK)
+		made++;
+	CHECK(made >= objects - objects / 16);
+	CHECK(holds(at, groups, 1));
+	CHECK_OK(rm_bank_destroy(payer));
+	CHECK_OK(hide(RT_VSPACE, at, groups));
+	CHECK_OK(rm_dataspace_destroy(kept));
+	CHECK_OK(rm_vspace_destroy(space));
+	slots_put((cptr_t[]){ kept, rest, payer, space }, 4);
+	rt_log("# %lu objects", made);
+}
+
 const struct test bank_tests[] = {
 	{ "bank_create", test_create },
 	{ "bank_create: privilege", test_privilege },
@@ -197,5 +254,6 @@ const struct test bank_tests[] = {
 	{ "bank_destroy", test_destroy },
 	{ "bank_destroy: deep", test_deep },
 	{ "bank_destroy: one's own", test_own },
+	{ "banks: memory spread thin", test_spread },
 	{ 0 },
 };
