@@ -371,6 +371,7 @@ err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t siz
 	ds->caching = RM_CACHING_CACHED;
 	list_init(&ds->shadows);
 	list_init(&ds->shadow_link);
+	list_init(&ds->shares);
 	list_init(&ds->regions);
 	list_init(&ds->working);
 	list_init(&ds->waiters);
@@ -662,6 +663,18 @@ void dataspace_detach(struct rm *rm, struct dataspace *ds)
 	dataspace_wake(rm, ds);
 }
 
+/* Nothing of the region is mapped: it shows nothing any more. */
+void region_lose(struct region *r)
+{
+	struct dataspace *ds = r->dataspace;
+	r->dataspace = NULL;
+	list_remove(&r->link);
+	ds->regions_count--;
+	ds->object.holders--;
+	if (ds->copy)
+		ds->copy->hidden = 0;
+}
+
 /* The next region shows nothing. False: there is none. */
 static bool cut_region(struct rm *rm, struct dataspace *ds)
 {
@@ -671,10 +684,17 @@ static bool cut_region(struct rm *rm, struct dataspace *ds)
 	struct region *r = container_of(link, struct region, link);
 	if (!unmap_step(rm, r->vspace, r->interval.start, r->interval.end))
 		return true;
-	r->dataspace = NULL;
-	list_remove(link);
-	ds->regions_count--;
-	ds->object.holders--;
+	region_lose(r);
+	return true;
+}
+
+/* The next share has no pages any more. */
+static bool cut_share(struct dataspace *ds)
+{
+	struct list *link = list_pop_front(&ds->shares);
+	if (!link)
+		return false;
+	container_of(link, struct share, link)->dataspace = NULL;
 	return true;
 }
 
@@ -700,7 +720,7 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 	answer_all(rm, &ds->working, E_GONE);
 	dataspace_wake(rm, ds);
 	if (ds->copy || cut_region(rm, ds) || !trim_step(rm, ds, 0) || cut_shadow(ds) ||
-	    ds->object.holders > 0)
+	    cut_share(ds) || ds->object.holders > 0)
 		return false;
 	list_remove(&ds->shadow_link);
 	list_remove(&ds->pager_link);

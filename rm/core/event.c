@@ -75,6 +75,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 	struct session *s;
 	struct watch *watch;
 	struct fault *fault;
+	struct share *share;
 	unsigned int length;
 	switch (event->number) {
 	case RM_EVENT_SESSION_OPENED:
@@ -109,6 +110,11 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		return BODY(pager_detached,
 		            .cookie =
 		                    container_of(event, struct dataspace, detached_event)->cookie);
+	case RM_EVENT_SHARED:
+		share = container_of(event, struct share, shared);
+		return BODY(shared, .session = { slotmap_id(&rm->objects, share->session) },
+		            .share = { slotmap_id(&rm->objects, share) }, .size = share->size,
+		            .rights = share->rights);
 	default:
 		assert(event->number == RM_EVENT_FAULT_DONE);
 		fault = container_of(event, struct fault, event);

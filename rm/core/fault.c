@@ -30,10 +30,10 @@ static uint8_t right_for(enum rm_access access)
 	                                     : RM_RIGHT_READ;
 }
 
-static unsigned int attributes_of(const struct region *r)
+unsigned int region_attributes(const struct region *r)
 {
 	unsigned int attributes = r->rights & RM_RIGHT_EXECUTE ? 0 : VM_NO_EXECUTE;
-	switch (r->dataspace->caching) {
+	switch (r->dataspace ? r->dataspace->caching : RM_CACHING_CACHED) {
 	case RM_CACHING_UNCACHED:
 		return attributes | VM_UNCACHEABLE;
 	case RM_CACHING_WRITE_COMBINING:
@@ -112,7 +112,7 @@ static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, boo
 	}
 	return page && !page_is_large(rm, page) &&
 	       map_page(rm, r->vspace, address, page->frame, r->rights & RM_RIGHT_WRITE && !shared,
-	                attributes_of(r)) == E_OK;
+	                region_attributes(r)) == E_OK;
 }
 
 /*
@@ -159,7 +159,7 @@ static bool shows_large(const struct region *r, uint64_t address)
 static err_t map_large(struct rm *rm, struct region *r, uint64_t address, const struct page *page)
 {
 	return map_page(rm, r->vspace, range_align_down(address, 1ull << LARGE_BITS), page->frame,
-	                r->rights & RM_RIGHT_WRITE && page->holders == 1, attributes_of(r));
+	                r->rights & RM_RIGHT_WRITE && page->holders == 1, region_attributes(r));
 }
 
 /*
@@ -213,8 +213,11 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 	if (!(r->rights & right_for(access)))
 		return RM_FAULT_RESULT_NO_RIGHT;
 	struct dataspace *ds = r->dataspace;
+	bool window = r->share != 0;
+	if (window && !share_lives(rm, r->share))
+		return RM_FAULT_RESULT_GONE;
 	if (!ds || ds->object.dying || index_of(r, address) >= ds->size)
-		return RM_FAULT_RESULT_LOST;
+		return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
 	uint64_t index = index_of(r, address);
 	if (ds->copy) {
 		list_push_back(&ds->waiters, &fault->link);
@@ -228,11 +231,11 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 		if (source->kind == RM_DATASPACE_KIND_PAGED && !source->lost && !ds->lost)
 			return wait_for_page(rm, source, index, fault);
 		if (!may_fill(ds, index))
-			return RM_FAULT_RESULT_LOST;
+			return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
 		if (address % (1ull << LARGE_BITS) == 0 && fill_large(rm, r, address))
 			page = dataspace_page(ds, index, &shared);
 		else if (dataspace_fill(rm, ds, index, &page) != E_OK)
-			return RM_FAULT_RESULT_NO_MEMORY;
+			return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_NO_MEMORY;
 		shared = false;
 		filled = true;
 	}
@@ -245,12 +248,12 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 	}
 	if (access == RM_ACCESS_WRITE && shared) {
 		if (dataspace_own(rm, ds, index, &page) != E_OK)
-			return RM_FAULT_RESULT_NO_MEMORY;
+			return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_NO_MEMORY;
 		shared = false;
 		copied = true;
 	}
 	if (map_page(rm, vspace, address, page->frame, r->rights & RM_RIGHT_WRITE && !shared,
-	             attributes_of(r)) != E_OK)
+	             region_attributes(r)) != E_OK)
 		return RM_FAULT_RESULT_NO_MEMORY;
 	if (filled || !copied)
 		map_around(rm, r, address, filled);
@@ -291,7 +294,13 @@ void fault_retry(struct rm *rm, struct fault *fault)
 	if (!fault->thread) {
 		fault->result = (uint8_t)result;
 		event_send(rm, fault->vspace->handler, &fault->event);
-	} else if (result == RM_FAULT_RESULT_RESUME) {
+		return;
+	}
+	if (result == RM_FAULT_RESULT_GONE)
+		result = share_fault(rm, fault->thread, fault->address);
+	if (result == RM_FAULT_RESULT_WAIT)
+		return;
+	if (result == RM_FAULT_RESULT_RESUME) {
 		thread_fault_end(rm, fault->thread);
 	} else {
 		thread_crash(rm, fault->thread, FAULT_VM, result);

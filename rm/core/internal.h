@@ -150,6 +150,7 @@ bool page_pin(struct bank *bank, struct page *page);
 /* -- device.c -------------------------------------------------------------------------------- */
 err_t device_init(struct rm *rm, const struct rm_boot *boot);
 void device_put(struct rm *rm, frame_t f);
+void region_lose(struct region *region);
 err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page);
 
 /* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
@@ -166,6 +167,9 @@ err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like
                  struct dataspace *ds, uint64_t start, uint64_t pages, uint64_t first);
 err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made);
 bool vspace_reap(struct rm *rm, struct vspace *vspace);
+struct region *region_find(const struct vspace *vspace, uint64_t address);
+err_t region_place(const struct vspace *vspace, uint64_t pages, uint64_t *start);
+unsigned int region_attributes(const struct region *region);
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
                                    enum rm_access access, struct fault *fault);
 void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t pages);
@@ -211,6 +215,16 @@ void session_leave(struct rm *rm, struct session *session, const struct task *ta
 void session_settle(struct rm *rm, struct session *session);
 void session_timeout(struct rm *rm, struct session *session);
 void root_kill(struct rm *rm, struct root *root);
+
+bool session_is_cut(const struct session *session);
+struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
+                           bool client);
+
+/* -- share.c --------------------------------------------------------------------------------- */
+bool share_reap(struct rm *rm, struct share *share);
+bool share_lives(const struct rm *rm, uint64_t id);
+void window_restore(struct rm *rm, struct region *window);
+enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address);
 
 /* -- trace.c -------------------------------------------------------------------------------- */
 bool trace_request(struct rm *rm, struct proto_request *request);

@@ -107,6 +107,8 @@ static bool job_step(struct rm *rm, struct object *object)
 		                     : task_work(rm, (struct task *)object);
 	case KIND_THREAD:
 		return thread_reap(rm, (struct thread *)object);
+	case KIND_SHARE:
+		return share_reap(rm, (struct share *)object);
 	default:
 		assert(object->kind == KIND_SESSION);
 		return session_step(rm, (struct session *)object);

@@ -268,11 +268,17 @@ static void client_leaves(struct rm *rm, struct session *s)
 	side_leaves(rm, &s->client, &s->client_link, &s->severed_client);
 }
 
+/* No capability of it is left, and no window on memory of the client's. */
+bool session_is_cut(const struct session *s)
+{
+	return list_is_empty(&s->roots) && list_is_empty(&s->shares);
+}
+
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
 void session_settle(struct rm *rm, struct session *s)
 {
 	struct bank *bank = s->object.bank;
-	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots) || !bank->session ||
+	if (s->state != RM_SESSION_STATE_SEVERED || !session_is_cut(s) || !bank->session ||
 	    (s->server && s->server_knows) ||
 	    (s->client && !list_is_empty(&s->severed_client.link)))
 		return;
@@ -289,14 +295,26 @@ void session_settle(struct rm *rm, struct session *s)
 /* It dies, and there is nothing more to be done for it than for a thread. */
 bool session_is_small(const struct session *s)
 {
-	return list_is_empty(&s->notifications) && list_is_empty(&s->severing);
+	return list_is_empty(&s->notifications) && list_is_empty(&s->severing) &&
+	       list_is_empty(&s->shares);
 }
 
-/* The next root goes; true: all have gone. (The session itself goes with its bank.) */
+/*
+ * The next root goes, or a part of the next share; true: all have gone. Only then do the server's
+ * threads go on that found client memory missing. (The session itself goes with its bank.)
+ */
 bool session_step(struct rm *rm, struct session *s)
 {
+	if (!list_is_empty(&s->shares) && (s->object.dying || list_is_empty(&s->roots))) {
+		struct share *share =
+		        container_of(list_first(&s->shares), struct share, session_link);
+		share->object.dying = true;
+		(void)share_reap(rm, share);
+		return false;
+	}
 	if (s->object.dying) {
 		answer_all(rm, &s->severing, E_OK);
+		list_append_all(&rm->retry, &s->faulted);
 		while (!list_is_empty(&s->notifications))
 			object_kill(rm, &container_of(list_first(&s->notifications),
 			                              struct notification, link)
@@ -308,6 +326,7 @@ bool session_step(struct rm *rm, struct session *s)
 		root_kill(rm, container_of(list_first(&s->roots), struct root, link));
 		return false;
 	}
+	list_append_all(&rm->retry, &s->faulted);
 	job_end(&s->object);
 	answer_all(rm, &s->severing, E_OK);
 	/* Told now: nothing of the session reaches the server any more. */
@@ -366,7 +385,7 @@ void session_leave(struct rm *rm, struct session *s, const struct task *task)
 {
 	session_sever(rm, s,
 	              task->reason == RM_REASON_DEADLINE ? RM_REASON_DEADLINE : RM_REASON_PEER);
-	if (!list_is_empty(&s->roots)) {
+	if (!session_is_cut(s)) {
 		(void)session_step(rm, s);
 		return;
 	}
@@ -387,8 +406,8 @@ void session_timeout(struct rm *rm, struct session *s)
 /* ---- requests -------------------------------------------------------------------------------- */
 
 /* The session of that id, if the task has that part in it. */
-static struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
-                                  bool client)
+struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
+                           bool client)
 {
 	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
 	if (!object || object->kind != KIND_SESSION)
@@ -419,8 +438,9 @@ err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *cli
 		object_kill(rm, &bank->object);
 		return err;
 	}
-	struct list *const lists[] = { &s->roots,    &s->notifications, &s->connecting,
-		                       &s->severing, &s->client_link,   &s->server_link };
+	struct list *const lists[] = { &s->roots,       &s->notifications, &s->shares,
+		                       &s->faulted,     &s->connecting,    &s->severing,
+		                       &s->client_link, &s->server_link };
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
 	event_init(&s->opened, RM_EVENT_SESSION_OPENED);
@@ -498,7 +518,7 @@ err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
 	/* A client that ends it needs no telling any more that it ended. */
 	if (s->client == task)
 		event_cancel(rm, task, &s->severed_client);
-	if (s->state == RM_SESSION_STATE_SEVERED && list_is_empty(&s->roots)) {
+	if (s->state == RM_SESSION_STATE_SEVERED && session_is_cut(s)) {
 		session_settle(rm, s);
 		return E_OK;
 	}
@@ -520,7 +540,7 @@ err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task 
 	struct session *s = session_of(rm, task, in->session.raw, true, false);
 	if (!s)
 		return E_GONE;
-	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots))
+	if (s->state != RM_SESSION_STATE_SEVERED || !session_is_cut(s))
 		return E_BUSY;
 	server_leaves(rm, s);
 	session_settle(rm, s);

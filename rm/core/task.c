@@ -42,7 +42,8 @@ static err_t pin_buffer(struct rm *rm, struct thread *thread, uint64_t address)
 	struct interval *i = interval_find(&task->vspace->regions, address);
 	struct region *r = i ? container_of(i, struct region, interval) : NULL;
 	struct dataspace *ds = r ? r->dataspace : NULL;
-	if (!ds || ds->object.dying || !(r->rights & RM_RIGHT_WRITE))
+	if (!ds || ds->object.dying || !(r->rights & RM_RIGHT_WRITE) ||
+	    ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_INVAL;
 	if (ds->object.bank != thread->object.bank || task->vspace->copier || ds->copy)
 		return E_PERM;
@@ -207,14 +208,15 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	static const char *const names[] = { "no fault",  "capability fault", "unknown system call",
 		                             "exception", "debug exception",  "timeout",
 		                             "page fault" };
-	static const char *const results[] = { "",         "",     "",         "no region",
-		                               "no right", "lost", "no memory" };
+	static const char *const results[] = { "",         "",     "",          "no region",
+		                               "no right", "lost", "no memory", "gone" };
 	struct task *task = thread->task;
 	char text[160];
 	bool page = fault == FAULT_VM;
 	format_buffer(text, sizeof(text), "rm: %s: %s%s%s at 0x%lx, instruction 0x%lx", task->name,
 	              fault < sizeof(names) / sizeof(names[0]) ? names[fault] : "fault",
-	              page ? ", " : "", page && what < 7 ? results[what] : "",
+	              page ? ", " : "",
+	              page && what < sizeof(results) / sizeof(results[0]) ? results[what] : "",
 	              thread->fault.address, thread->fault.token);
 	if (list_is_empty(&task->watchers))
 		rm->ops->log(rm->kernel, text);
@@ -253,6 +255,8 @@ enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
 	                                         : RM_ACCESS_READ;
 	enum rm_fault_result result =
 	        fault_resolve(rm, thread->task->vspace, fault->address, fault->access, fault);
+	if (result == RM_FAULT_RESULT_GONE)
+		result = share_fault(rm, thread, fault->address);
 	if (result == RM_FAULT_RESULT_RESUME) {
 		thread->in_fault = false;
 		return RM_FAULT_RESUME;

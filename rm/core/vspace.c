@@ -392,6 +392,23 @@ static struct region *region_at(struct interval *interval)
 	return interval ? container_of(interval, struct region, interval) : NULL;
 }
 
+struct region *region_find(const struct vspace *vspace, uint64_t address)
+{
+	return region_at(interval_find(&vspace->regions, address));
+}
+
+/* Where so many pages are free: at *start or above, or anywhere. RANGE: nowhere. */
+err_t region_place(const struct vspace *vspace, uint64_t pages, uint64_t *start)
+{
+	uint64_t from = *start < USER_LOW ? USER_LOW : *start;
+	err_t err =
+	        interval_find_gap(&vspace->regions, from, RM_USER_TOP, pages * PAGE, PAGE, start);
+	if (err != E_OK)
+		err = interval_find_gap(&vspace->regions, USER_LOW, RM_USER_TOP, pages * PAGE, PAGE,
+		                        start);
+	return err == E_OK ? E_OK : E_RANGE;
+}
+
 static bool region_ends(const struct region *r)
 {
 	return !list_is_empty(&r->ending);
@@ -463,6 +480,7 @@ err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like
 static void region_free(struct rm *rm, struct region *r)
 {
 	region_hide(rm, r);
+	window_restore(rm, r);
 	list_remove(&r->ending);
 	interval_remove(&r->vspace->regions, &r->interval);
 	record_put(bank_of(r->vspace), SLAB_RECORD, r);
@@ -477,10 +495,10 @@ static err_t region_cut(struct rm *rm, struct vspace *vspace, uint64_t at)
 	upper = record_get(bank_of(vspace), SLAB_RECORD);
 	if (!upper)
 		return E_NOMEM;
+	window_restore(rm, r);
 	*upper = *r;
 	err_t err = interval_split(&vspace->regions, &r->interval, at, &upper->interval);
 	assert(err == E_OK);
-	(void)rm;
 	upper->first = r->first + region_pages(r);
 	upper->next_touch = at;
 	list_init(&upper->link);
@@ -808,15 +826,8 @@ err_t on_region_map(struct rm *rm, struct proto_request *request, struct vspace 
 	if (in->flags & RM_REGION_FLAGS_FIXED) {
 		if (start < USER_LOW)
 			return E_RANGE;
-	} else {
-		err_t found =
-		        interval_find_gap(&vspace->regions, start < USER_LOW ? USER_LOW : start,
-		                          RM_USER_TOP, in->size * PAGE, PAGE, &start);
-		if (found != E_OK)
-			found = interval_find_gap(&vspace->regions, USER_LOW, RM_USER_TOP,
-			                          in->size * PAGE, PAGE, &start);
-		if (found != E_OK)
-			return E_RANGE;
+	} else if (region_place(vspace, in->size, &start) != E_OK) {
+		return E_RANGE;
 	}
 	struct dataspace *shown = ds;
 	if (in->flags & RM_REGION_FLAGS_PRIVATE) {

@@ -747,7 +747,9 @@ static enum abi_error op_window_map(void *kernel, slot_t frame, uint32_t page)
 	MUST(page && page < SIM_PAGES && !c->asid && !o->is_device && !k->window_frames[page] &&
 	             !k->window_tables[page / LARGE_PAGES] == large &&
 	             (!large || page % LARGE_PAGES == 0),
-	     "kernel: window_map of %#lx at page %#x", frame, page);
+	     "kernel: window_map of %#lx at page %#x (asid %u, device %d, there %u, table %u)",
+	     frame, page, c->asid, o->is_device, k->window_frames[page],
+	     k->window_tables[page / LARGE_PAGES]);
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	char *window = k->window + (uint64_t)page * PAGE;
@@ -804,7 +806,8 @@ static enum abi_error op_thread_init(void *kernel, const struct kernel_thread *t
 	struct sim_tcb *tcb = tcb_of(k, thread->tcb, "thread_init");
 	const struct sim_cap *cnode = cap_of(k, thread->cnode, SIM_CNODE, "thread_init");
 	(void)asid_of(k, thread->vspace);
-	(void)cap_of(k, thread->buffer_frame, SIM_FRAME, "thread_init");
+	MUST(!object_of(k, cap_of(k, thread->buffer_frame, SIM_FRAME, "thread_init"))->is_device,
+	     "kernel: thread_init with a buffer in device memory");
 	MUST(thread->cnode_guard + object_of(k, cnode)->bits <= 64 &&
 	             thread->buffer % (1u << ABI_IPC_BUFFER_BITS) == 0,
 	     "kernel: thread_init with guard %lu, buffer %#lx", thread->cnode_guard,

@@ -364,6 +364,25 @@ void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_
 	region_add(s, r);
 }
 
+/* A window is a region that ends with its share. */
+void model_window(struct model_space *s, const struct rm_window_map_in *in, uint64_t at,
+                  struct model_dataspace *ds, uint64_t first)
+{
+	const struct rm_region_map_in as = {
+		.size = in->size, .first = first, .rights = in->rights, .inherit = RM_INHERIT_NONE
+	};
+	MUST(!(in->rights & RM_RIGHT_EXECUTE), "a window that can be executed");
+	model_map(s, &as, at, ds, in->rights);
+	s->region[s->regions - 1].share = in->share.raw;
+	w.windows++;
+}
+
+bool model_is_window(struct model_space *s, uint64_t address)
+{
+	const struct model_region *r = region_at(s, address);
+	return r && r->share;
+}
+
 /* Regions that grow are as the core says: they may only have grown. */
 void model_follow_growth(struct model_space *s)
 {
@@ -452,8 +471,13 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	struct model_dataspace *m = &w.ds[r->dataspace];
 	if (!(r->rights & rights[access]))
 		return X_NO_RIGHT;
+	const struct object *share = r->share ? living(r->share) : NULL;
+	if (r->share && !share)
+		return X_GONE;
+	if (share && share->dying)
+		return X_ANY; /* until the revocation is answered */
 	if (!r->dataspace || !living(m->id))
-		return X_LOST;
+		return r->share ? X_GONE : X_LOST;
 	uint64_t index = r->first + (address - r->start) / PAGE;
 	/* Of a backing that is dead nothing is left, whether that was noticed already or not. */
 	const struct model_dataspace *b = &w.ds[m->backing];
@@ -461,7 +485,7 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	if (unsettled(m) || (is_backed && unsettled(b)))
 		return X_ANY;
 	if (index >= m->size)
-		return X_LOST;
+		return r->share ? X_GONE : X_LOST;
 	if (m->core->copy)
 		return X_WAIT;
 	if (page_at(m, index) || core_has(m, index))
@@ -488,6 +512,16 @@ static bool is_scarce(const struct model_space *s)
 	       w.rm.kernel_free.count < 16;
 }
 
+/* There may well be no memory for a page there. */
+bool model_is_poor(struct model_space *s, uint64_t address)
+{
+	const struct model_region *r = region_at(s, address);
+	const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
+	                                   ? w.ds[r->dataspace].core->object.bank
+	                                   : NULL;
+	return is_scarce(s) || !payer || payer->limit - payer->used < 32;
+}
+
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
                      enum expected x, enum rm_fault_result result)
 {
@@ -503,20 +537,23 @@ bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access acc
 	case RM_FAULT_RESULT_RESUME:
 		return x == X_OK || x == X_ANY;
 	case RM_FAULT_RESULT_WAIT:
-		return x == X_WAIT || x == X_ANY;
+		/* With SEVER, until its session is. */
+		return x == X_WAIT || x == X_ANY ||
+		       (r && r->share && (x == X_GONE || model_is_poor(s, address)));
 	case RM_FAULT_RESULT_NO_REGION:
 		return x == X_NO_REGION || x == X_ANY;
 	case RM_FAULT_RESULT_NO_RIGHT:
 		return x == X_NO_RIGHT || x == X_ANY;
 	case RM_FAULT_RESULT_LOST:
 		return x == X_LOST || x == X_ANY;
-	default: {
-		const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
-		                                   ? w.ds[r->dataspace].core->object.bank
-		                                   : NULL;
-		return (x == X_OK || x == X_ANY) &&
-		       (is_scarce(s) || !payer || payer->limit - payer->used < 32);
-	}
+	case RM_FAULT_RESULT_GONE:
+		if (x != X_OK)
+			return x == X_GONE || x == X_ANY;
+		/* Its owner cannot pay for it. */
+		return r && r->share && model_is_poor(s, address);
+	default:
+		/* Of what is gone: the server cannot pay for what is to stand in. */
+		return (x == X_OK || x == X_ANY || x == X_GONE) && model_is_poor(s, address);
 	}
 }
 
@@ -552,6 +589,7 @@ void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t f
 	     write ? "writing" : "reading",
 	     x == X_NO_REGION  ? "in no region"
 	     : x == X_NO_RIGHT ? "not allowed"
+	     : x == X_GONE     ? "taken back (I13)"
 	                       : "lost");
 	struct model_dataspace *m = &w.ds[r->dataspace];
 	if (m->device)
@@ -580,6 +618,8 @@ uint64_t model_address(const struct model_space *s)
 	if (!s->regions || one_in(40))
 		return below(RM_USER_TOP);
 	const struct model_region *r = &s->region[below(s->regions)];
+	for (unsigned int i = 0; i < s->regions && !r->share && one_in(2); i++)
+		r = s->region[i].share ? &s->region[i] : r;
 	uint64_t pages = (r->end - r->start) / PAGE;
 	uint64_t page = one_in(3) ? below(pages < 4 ? pages : 4) : below(pages < 40 ? pages : 40);
 	if (one_in(200))

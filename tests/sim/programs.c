@@ -50,6 +50,50 @@ static bool fault(uint32_t t, uint64_t label, const uint64_t *words, unsigned in
 	return answer == RM_FAULT_RESUME;
 }
 
+enum { LANDING = 0x5000, STACK = 0x6000 };
+
+/* The thread's guard record, if it touches client memory by a guard; NULL: it does without. */
+static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t address)
+{
+	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	if (!thread || !model_is_window(s, address) || one_in(4))
+		return NULL;
+	char *buffer = frame_window(&w.rm, thread->buffer->frame);
+	if (!buffer)
+		return NULL;
+	struct guard *guard = (struct guard *)(buffer + GUARD_OFFSET);
+	w.guard_was = *guard;
+	*guard = (struct guard){ .mode = 1 + below(2),
+		                 .low = address & ~(PAGE - 1ull),
+		                 .high = address + 8,
+		                 .landing = LANDING,
+		                 .stack = STACK };
+	return guard;
+}
+
+/* The thread went on although what it touched is gone: as its guard says. */
+static void guard_held(struct model_space *s, uint32_t t, uint64_t address, struct guard *guard)
+{
+	const struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	bool write;
+	MUST(guard, "a thread goes on without a guard, and %#lx is gone", address);
+	MUST(guard->result == E_GONE && guard->address == address, "a guard is told %ld of %#lx",
+	     (long)guard->result, guard->address);
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+	if (guard->mode == GUARD_SUBSTITUTE) {
+		MUST(frame && !*(uint64_t *)sim_content(&w.kernel, frame, 0),
+		     "no zeros stand in for %#lx", address);
+		window_restore(&w.rm, region_find(s->core, address));
+	} else {
+		MUST(guard->mode == GUARD_NONE && tcb->context.rip == LANDING &&
+		             tcb->context.rsp == STACK,
+		     "an aborted access goes on at %#lx", tcb->context.rip);
+	}
+	MUST(!sim_walk(&w.kernel, s->pml4, address, &write), "%#lx is gone, and mapped (I13)",
+	     address);
+	w.guarded++;
+}
+
 static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum rm_access access)
 {
 	enum expected x = model_expect(s, address, access);
@@ -61,10 +105,25 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	                                : "executes",
 	     address);
 	uint64_t id = s->id, badge = sim_thread_handler(&w.kernel, t)->badge;
+	struct guard *guard = guard_up(s, badge, address), told = { 0 };
 	bool goes_on = fault(t, FAULT_VM, words, 4);
 	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
+	if (guard) {
+		told = *guard;
+		*guard = w.guard_was;
+	}
 	if (s->id != id)
 		return;
+	if (told.result) {
+		MUST(goes_on || result == RM_FAULT_RESULT_WAIT, "a guarded access crashes");
+		MUST(x == X_GONE || x == X_ANY || (x == X_OK && model_is_poor(s, address)),
+		     "%#lx is told to be gone", address);
+		w.kernel.tcbs[t].access = 0;
+		guard_held(s, t, address, &told);
+		return;
+	}
+	MUST(!guard || x != X_GONE || !goes_on, "%#lx is gone, and the guard does not know",
+	     address);
 	MUST(model_result_ok(s, address, access, x, result),
 	     "a fault at %#lx comes to %u, which is not %u", address, result, x);
 	if (!goes_on)
@@ -85,6 +144,17 @@ static uint32_t own(uint8_t kind)
 	while (!w.held[i].keep || w.held[i].kind != kind)
 		i++;
 	return i;
+}
+
+/* The held capability to an object; -1: nobody has one. */
+static int held_of(const struct object *o)
+{
+	uint64_t id = slotmap_id(&w.rm.objects, o);
+	for (uint32_t i = 0; i < w.held_count; i++)
+		if (w.held[i].badge << 4 >> 4 == id && w.held[i].kind < HELD_SESSION &&
+		    sim_is_held(&w.kernel, w.held[i].cap))
+			return (int)i;
+	return -1;
 }
 
 #define BODY(r, body)                                                                              \
@@ -229,8 +299,67 @@ static void want_much(void)
 		use_large((uint32_t)vspace, memory, map.start, map.size);
 }
 
+/* A client lends its server memory, who maps it; or it takes it back. */
+static void lend(void)
+{
+	uint32_t cursor = (uint32_t)below(w.rm.objects.live + 1), n = 0;
+	struct object *o;
+	const struct session *s = NULL;
+	for (; n < 400 && (o = slotmap_next(&w.rm.objects, &cursor)) != NULL && !s; n++)
+		if (o->kind == KIND_SESSION &&
+		    ((struct session *)o)->state == RM_SESSION_STATE_OPEN)
+			s = (struct session *)o;
+	if (!s || !s->client || !s->server || w.sealed || w.waiting > SENT_MAX / 2)
+		return;
+	int client = held_of(&s->client->object), server = held_of(&s->server->object);
+	int space = held_of(&s->server->vspace->object), memory = pick(KIND_DATASPACE);
+	if (client < 0 || server < 0 || space < 0 || memory < 0)
+		return;
+	struct request r = { .target = (uint32_t)client };
+	struct model_space *m = vspace_of(space);
+	if (!list_is_empty(&s->shares) && one_in(2)) {
+		const struct share *share =
+		        container_of(list_first(&s->shares), struct share, session_link);
+		struct rm_share_revoke_in revoke = { .share = {
+			                                     slotmap_id(&w.rm.objects, share) } };
+		r.method = RM_METHOD_SHARE_REVOKE;
+		BODY(r, revoke);
+		(void)send_request(&r);
+		return;
+	}
+	const struct model_dataspace *ds = model_dataspace(w.held[memory].badge << 4 >> 4);
+	if (!ds || !ds->size || !m || m->regions > MODEL_REGIONS / 3)
+		return;
+	struct rm_share_create_in create = { .session = { slotmap_id(&w.rm.objects, s) },
+		                             .size = 1 + below(ds->size < 600 ? ds->size : 600),
+		                             .rights = (uint8_t)(1 + below(3)) };
+	create.first = below(ds->size - create.size + 1);
+	r.method = RM_METHOD_SHARE_CREATE;
+	r.caps = 1;
+	r.cap[0] = (uint32_t)memory;
+	BODY(r, create);
+	if (send_request(&r) != E_OK)
+		return;
+	const struct share *share = container_of(list_last(&s->shares), struct share, session_link);
+	struct rm_window_map_in map = { .share = { slotmap_id(&w.rm.objects, share) },
+		                        .size = 1 + below(create.size),
+		                        .rights = create.rights,
+		                        .policy = (uint8_t)(1 + below(2)) };
+	map.first = below(create.size - map.size + 1);
+	r = (struct request){ .method = RM_METHOD_WINDOW_MAP,
+		              .target = (uint32_t)space,
+		              .caps = 1,
+		              .cap = { (uint32_t)server } };
+	BODY(r, map);
+	(void)send_request(&r);
+}
+
 void thread_chance(void)
 {
+	if (one_in(12)) {
+		lend();
+		return;
+	}
 	if (one_in(w.seed % 4 ? 60 : 6)) {
 		int vspace = one_in(2) ? (int)own(KIND_VSPACE) : pick(KIND_VSPACE);
 		if (one_in(3))
@@ -269,7 +398,8 @@ void thread_chance(void)
 		w.accesses++;
 		/* Programs that crash at once would be dull. */
 		enum expected x = model_expect(s, address, access);
-		if (!tcb->access && x >= X_NO_REGION && (s->core == w.vspace || !one_in(300)))
+		if (!tcb->access && x >= X_NO_REGION && (x != X_GONE || one_in(3)) &&
+		    (s->core == w.vspace || !one_in(300)))
 			continue;
 		tcb->access = 0;
 		if (frame && (write || access != RM_ACCESS_WRITE)) {

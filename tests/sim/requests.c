@@ -195,6 +195,16 @@ static void map_answered(const struct sent *s, const uint64_t *words)
 	model_map(space, &in, words[0], ds, rights);
 }
 
+static void window_answered(const struct sent *s, const uint64_t *words)
+{
+	struct model_space *space = model_space(ID(s->badge));
+	struct rm_window_map_in in;
+	memcpy(&in, s->words, sizeof(in));
+	const struct share *share = slotmap_get(&w.rm.objects, in.share.raw);
+	struct model_dataspace *ds = model_dataspace(slotmap_id(&w.rm.objects, share->dataspace));
+	model_window(space, &in, words[0], ds, share->first + in.first);
+}
+
 static void ids_answered(const struct sent *s, const uint64_t *words)
 {
 	switch (s->method) {
@@ -202,6 +212,7 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 	case RM_METHOD_SESSION_MINT_ENDPOINT:
 	case RM_METHOD_SESSION_MINT_NOTIFICATION:
 	case RM_METHOD_NOTIFICATION_CREATE:
+	case RM_METHOD_SHARE_CREATE:
 		remember(words[0]);
 		break;
 	case RM_METHOD_EVENT_NEXT:
@@ -260,6 +271,8 @@ void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned
 	answered_late(s, label == 0, cap);
 	if (label == 0 && s->method == RM_METHOD_REGION_MAP)
 		map_answered(s, words);
+	if (label == 0 && s->method == RM_METHOD_WINDOW_MAP)
+		window_answered(s, words);
 	if (cap)
 		take_cap(s, cap, words);
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "sim.h"
 #include "internal.h"
+#include <proto/guard.h>
 #include <proto/trace.h>
 
 /* -- chance ------------------------------------------------------------------------------------ */
@@ -95,6 +96,7 @@ struct model_dataspace {
 
 struct model_region {
 	uint64_t start, end, first;
+	uint64_t share; /* of a window */
 	uint16_t dataspace;
 	uint8_t rights, rights_max, flags, inherit;
 };
@@ -108,7 +110,7 @@ struct model_space {
 };
 
 /* What an access must come to. */
-enum expected { X_ANY, X_OK, X_WAIT, X_NO_REGION, X_NO_RIGHT, X_LOST };
+enum expected { X_ANY, X_OK, X_WAIT, X_NO_REGION, X_NO_RIGHT, X_LOST, X_GONE };
 
 enum { HELD_MAX = 600, SENT_MAX = 256, HISTORY = 64 };
 
@@ -128,9 +130,10 @@ struct world {
 	bool verbose, sealed;
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
-	uint64_t chunks_moved;
+	uint64_t chunks_moved, windows, guarded;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
+	struct guard guard_was;
 	uint64_t recent[32]; /* ids of sessions, roots, notifications */
 	struct model_dataspace ds[MODEL_DATASPACES];
 	struct model_page *pages;
@@ -180,6 +183,9 @@ void model_supply(struct model_dataspace *to, uint64_t first, struct model_datas
 struct model_space *model_space_new(struct vspace *core);
 void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_t at,
                struct model_dataspace *ds, uint8_t rights_max);
+void model_window(struct model_space *s, const struct rm_window_map_in *in, uint64_t at,
+                  struct model_dataspace *ds, uint64_t first);
+bool model_is_window(struct model_space *s, uint64_t address);
 void model_follow_growth(struct model_space *s);
 void model_unmap(struct model_space *s, uint64_t start, uint64_t end);
 void model_protect(struct model_space *s, uint64_t start, uint64_t end, uint8_t rights);
@@ -187,6 +193,7 @@ void model_clone(struct model_space *to, struct model_space *from);
 enum expected model_expect(struct model_space *s, uint64_t address, enum rm_access access);
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
                      enum expected x, enum rm_fault_result result);
+bool model_is_poor(struct model_space *s, uint64_t address);
 void model_touch(struct model_space *s, uint64_t address, bool write, uint32_t frame);
 void model_collect(void);
 void model_count(void);

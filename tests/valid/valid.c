@@ -171,15 +171,22 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		const struct interval *interval = interval_find(&vspace->regions, address);
 		const struct region *r =
 		        interval ? container_of(interval, struct region, interval) : NULL;
+		bool shared;
+		const struct page *page =
+		        r && r->substitute
+		                ? dataspace_page(r->substitute,
+		                                 (address - r->interval.start) / PAGE, &shared)
+		                : NULL;
+		if (page && page->frame == m->frame)
+			continue;
 		must(w, r && r->dataspace, "what is mapped is in a region");
 		if (!r || !r->dataspace || r->dataspace->object.dying)
 			continue;
 		const struct dataspace *behind = r->dataspace->backing;
 		if (behind && (behind->object.dying || behind->work == WORK_TRIM))
 			continue; /* it loses its pages one after the other */
-		bool shared;
 		uint64_t index = r->first + (address - r->interval.start) / PAGE;
-		const struct page *page = dataspace_page(r->dataspace, index, &shared);
+		page = dataspace_page(r->dataspace, index, &shared);
 		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
 		must(w, !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index)),
 		     "what is mapped as a whole is whole");
@@ -196,6 +203,13 @@ static void check_vspace(struct walk *w, const struct vspace *vspace)
 {
 	uint64_t key = 0, end = 0;
 	const struct leaf *leaf;
+	for (struct interval *i = interval_first(&vspace->regions); i; i = interval_next(i)) {
+		const struct region *r = container_of(i, struct region, interval);
+		must(w,
+		     !r->share || !r->dataspace || slotmap_get(&w->rm->objects, r->share) != NULL,
+		     "a window shows nothing when its share is gone (I13)");
+		must(w, !r->share || !(r->rights & RM_RIGHT_EXECUTE), "no window is executable");
+	}
 	must(w, interval_map_valid(&vspace->regions), "an address space's regions are in order");
 	must(w, radix_valid(&vspace->leaves) && radix_valid(&vspace->tables),
 	     "an address space's indices are valid");

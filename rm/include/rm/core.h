@@ -141,6 +141,7 @@ enum kind {
 	KIND_SESSION,
 	KIND_ROOT,
 	KIND_NOTIFICATION,
+	KIND_SHARE,
 };
 
 /* The top four bits of a badge: rights to a dataspace, or what else the capability is for. */
@@ -178,7 +179,7 @@ struct event {
 /* Records: pages; regions, waiters, grants, watches; nodes of radix trees, names. */
 enum { SLAB_PAGE, SLAB_RECORD, SLAB_NODE, SLABS };
 enum { REPLIES_KEPT_MAX = 8 };
-enum { RECORD_BYTES = 144 };
+enum { RECORD_BYTES = 168 };
 
 /* All amounts are in pages. */
 struct bank {
@@ -223,6 +224,7 @@ struct dataspace {
 	uint64_t size;
 	struct dataspace *backing; /* where pages are that are not here; never itself backed */
 	struct list shadows, shadow_link;
+	struct list shares; /* of its pages */
 	struct list regions;
 	uint32_t regions_count;
 	uint8_t kind, flags, caching, rights;
@@ -255,6 +257,10 @@ struct region {
 	uint64_t first;              /* page of the dataspace at its start */
 	uint64_t next_touch;         /* where a fault is expected if it is touched in order */
 	uint8_t rights, rights_max, flags, inherit, around;
+	/* Of a window: ids, for either may be gone; what stands in for missing pages, or NULL. */
+	uint8_t policy;
+	uint64_t share, session;
+	struct dataspace *substitute;
 };
 
 /* A capability to a frame in a leaf's slot, and where it is mapped. */
@@ -356,8 +362,9 @@ struct session {
 	struct object object;         /* in its own bank, which goes with it */
 	struct task *client, *server; /* NULL: dead, or done with it */
 	struct list client_link, server_link;
-	struct list roots, notifications;
-	slot_t endpoint; /* the server's */
+	struct list roots, notifications, shares;
+	struct list faulted; /* threads of the server, which go on when it is severed */
+	slot_t endpoint;     /* the server's */
 	uint32_t deadline_ms;
 	uint8_t state, reason;
 	bool server_knows;      /* it took session_opened: an acknowledgement is due */
@@ -375,6 +382,18 @@ struct root {
 	slot_t slot;
 	uint64_t badge;
 	uint8_t kind, rights;
+};
+
+/* Pages that the session's client lends its server. Its windows are regions of the dataspace. */
+struct share {
+	struct object object; /* in the session's bank */
+	struct session *session;
+	struct list session_link;
+	struct dataspace *dataspace; /* NULL: dead */
+	struct list link;            /* in the dataspace's shares */
+	uint64_t first, size;
+	uint8_t rights;
+	struct event shared;
 };
 
 /* A small kernel object: a session's notification; a task's reply object, or endpoint. */
@@ -425,6 +444,7 @@ union any_object {
 	struct session session;
 	struct root root;
 	struct notification notification;
+	struct share share;
 };
 
 /* -- the whole ------------------------------------------------------------------------------ */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The record by which a thread says that it touches client memory, and how it is to go on if that
+ * is gone. It stands in the page of the thread's IPC buffer, at GUARD_OFFSET; the thread writes it,
+ * rm reads it upon a fault and writes what came of it (docs/design/protocols.md, section 4).
+ */
+#pragma once
+#include <stdint.h>
+
+enum guard_mode { GUARD_NONE, GUARD_ABORT, GUARD_SUBSTITUTE };
+enum { GUARD_OFFSET = 2048 };
+
+struct guard {
+	uint64_t mode; /* enum guard_mode; NONE: the thread touches no client memory */
+	uint64_t low,
+	        high; /* the client memory [low, high) that it may touch; a fault outside is its own bug */
+	uint64_t landing; /* ABORT: the instruction where the thread goes on */
+	uint64_t stack;   /* ABORT: its stack pointer then */
+	uint64_t
+	        result; /* rm writes: why, an err_t (E_GONE; E_AGAIN; E_CORRUPT for lost content); 0: all went well */
+	uint64_t address; /* rm writes: of the first access that failed */
+};
