@@ -5,9 +5,9 @@
  *
  * What the server has is a window: a region of its own address space that shows the client's
  * dataspace, and bears the ids of share and session. So a page that the client gives up in any way
- * (shrinks, destroys, moves away) leaves the window as it leaves every region; the share's end takes
- * the windows' mappings, and they show nothing from then on (GONE), until the server unmaps them:
- * an address that it remembers never comes to mean something else.
+ * (shrinks, destroys, moves away) leaves the window as it leaves every region. The share's end takes
+ * the windows' mappings, and they show nothing from then on (GONE) until the server unmaps them: an
+ * address that it remembers never comes to mean something else.
  *
  * A server's access to what is gone is no mistake of its own while a guard says so (proto/guard.h):
  * then the thread goes on where the guard says, or zeros stand in for the page. With SEVER the
@@ -39,7 +39,7 @@ static struct share *share_of(struct rm *rm, const struct task *task, uint64_t i
 	return s && (s->server == task || (client && s->client == task)) ? share : NULL;
 }
 
-/* -- the end of a share ------------------------------------------------------------------------ */
+/* -- the end of a share ----------------------------------------------------------------------- */
 
 /* A window on it that shows something; NULL: none. */
 static struct region *window_of(const struct rm *rm, const struct share *share)
@@ -72,7 +72,7 @@ bool share_reap(struct rm *rm, struct share *share)
 	return true;
 }
 
-/* -- accesses to what is gone ------------------------------------------------------------------ */
+/* -- accesses to what is gone ----------------------------------------------------------------- */
 
 /* Nothing stands in for pages of the window any more. */
 void window_restore(struct rm *rm, struct region *window)
@@ -148,8 +148,8 @@ static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thre
 }
 
 /*
- * A thread's access to a window came to GONE. RESUME: it goes on. WAIT: when its session is severed.
- * Else it is the thread's own mistake.
+ * A thread's access to a window came to GONE. RESUME: it goes on. WAIT: when its session is
+ * severed. Else it is the thread's own mistake.
  */
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address)
 {
@@ -169,7 +169,7 @@ enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t 
 	return guard_apply(rm, thread, window, address);
 }
 
-/* -- requests ---------------------------------------------------------------------------------- */
+/* -- requests --------------------------------------------------------------------------------- */
 
 err_t on_share_create(struct rm *rm, struct proto_request *request, struct task *task,
                       struct dataspace *ds, const struct rm_share_create_in *in,

@@ -12,11 +12,10 @@ enum { GUARD_OFFSET = 2048 };
 
 struct guard {
 	uint64_t mode; /* enum guard_mode; NONE: the thread touches no client memory */
-	uint64_t low,
-	        high; /* the client memory [low, high) that it may touch; a fault outside is its own bug */
+	/* The client memory [low, high) that it may touch; a fault outside is its own mistake. */
+	uint64_t low, high;
 	uint64_t landing; /* ABORT: the instruction where the thread goes on */
 	uint64_t stack;   /* ABORT: its stack pointer then */
-	uint64_t
-	        result; /* rm writes: why, an err_t (E_GONE; E_AGAIN; E_CORRUPT for lost content); 0: all went well */
-	uint64_t address; /* rm writes: of the first access that failed */
+	/* rm writes: why, an err_t (0: all went well; E_GONE), and the first access that failed. */
+	uint64_t result, address;
 };

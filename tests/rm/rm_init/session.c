@@ -130,22 +130,18 @@ static void drop(struct box *box)
 
 /* -- a pair of them ---------------------------------------------------------------------------- */
 
-struct pair {
-	struct actor *server, *client;
-};
-
-static void pair_make(struct pair *p, cptr_t bank)
+void pair_make(struct pair *p, cptr_t bank, uint32_t deadline_ms)
 {
 	p->server = actor_new(SERVER, bank);
 	p->client = actor_new(CLIENT, bank);
 	CHECK_OK(rt_name_grant(p->server->program.task, "s", RM_NAME_RIGHT_SERVE));
 	CHECK_OK(rt_name_grant(p->client->program.task, "s", RM_NAME_RIGHT_CONNECT));
-	p->server->box->word[2] = DEADLINE_MS;
+	p->server->box->word[2] = deadline_ms;
 	p->client->box->word[2] = 16;
 	actor_do(p->server, serve);
 }
 
-static void pair_open(struct pair *p)
+void pair_open(struct pair *p)
 {
 	actor_start(p->client, connect);
 	CHECK(actor_is_busy(p->client));
@@ -156,13 +152,13 @@ static void pair_open(struct pair *p)
 	CHECK(p->client->box->word[0] == p->server->box->word[0]);
 }
 
-static void pair_end(struct pair *p)
+void pair_end(struct pair *p)
 {
 	actor_end(p->client);
 	actor_end(p->server);
 }
 
-static bool pair_calls(struct pair *p)
+bool pair_calls(struct pair *p)
 {
 	p->client->box->word[5] = 41;
 	actor_start(p->client, call);
@@ -174,8 +170,7 @@ static bool pair_calls(struct pair *p)
 	return p->client->box->word[7] == 0 && p->client->box->word[5] == 42;
 }
 
-/* The server's next event is that the session was severed for that reason; acknowledges it. */
-static void server_cleans_up(struct pair *p, uint64_t reason)
+void server_cleans_up(struct pair *p, uint64_t reason)
 {
 	p->server->box->word[3] = 0;
 	while (p->server->box->word[3] == 0)
@@ -205,7 +200,7 @@ static void client_has_all(struct pair *p, const struct rm_bank_status *before)
 static void test_open(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	const struct rm_bank_status before = bank_status(p.client->bank);
 	pair_open(&p);
 	CHECK(p.server->box->word[5] == 16 * PAGE && p.server->box->word[4] != 0);
@@ -236,7 +231,7 @@ static void test_open(cptr_t bank)
 static void test_connect_errors(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	const struct rm_bank_status before = bank_status(p.client->bank);
 	struct rm_session_connect_in in = {
 		.limit = 8 * PAGE, .version = 2, .name = "s", .name_count = 1
@@ -270,7 +265,7 @@ static void test_refuse(cptr_t bank)
 		                         { E_BUSY, E_BUSY },   { E_IO, E_IO },
 		                         { E_RANGE, E_PERM },  { E_AGAIN, E_AGAIN } };
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	const struct rm_bank_status before = bank_status(p.client->bank);
 	for (unsigned int i = 0; i < COUNT_OF(told); i++) {
 		actor_start(p.client, connect);
@@ -295,7 +290,7 @@ static void test_refuse(cptr_t bank)
 static void test_server_severs(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	const struct rm_bank_status before = bank_status(p.client->bank);
 	pair_open(&p);
 	CHECK(pair_calls(&p));
@@ -322,7 +317,7 @@ static void test_queued(cptr_t bank)
 {
 	struct pair p;
 	struct actor *other;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	other = actor_new(OTHER, bank);
 	pair_open(&p);
 	/* The client passes its capability on, by its own task table: an accomplice. */
@@ -355,7 +350,7 @@ static void test_queued(cptr_t bank)
 static void test_roots(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	pair_open(&p);
 	cptr_t task = p.server->program.task, slot = slot_new();
 	rm_session_t session = SESSION(p.client->box);
@@ -405,7 +400,7 @@ static void test_roots(cptr_t bank)
 static void test_session_things(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	pair_open(&p);
 	cptr_t task = p.server->program.task, slot = slot_new(), mine = slot_new();
 	rm_session_t session = SESSION(p.client->box);
@@ -470,7 +465,7 @@ static void read_far(struct box *box)
 static void test_handler(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	struct actor *other = actor_new(OTHER, bank);
 	pair_open(&p);
 	cptr_t slot = slot_new(), memory;
@@ -506,7 +501,7 @@ static void test_ids(cptr_t bank)
 	enum { ROUNDS = 60 };
 	struct pair p;
 	uint64_t ids[ROUNDS];
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		pair_open(&p);
 		ids[i] = p.client->box->word[0];
@@ -544,7 +539,7 @@ static void test_never_accepts(cptr_t bank)
 {
 	for (unsigned int takes = 0; takes < 2; takes++) {
 		struct pair p;
-		pair_make(&p, bank);
+		pair_make(&p, bank, DEADLINE_MS);
 		const struct rm_bank_status before = bank_status(p.client->bank);
 		uint64_t start = rt_time_ns();
 		actor_start(p.client, connect);
@@ -571,7 +566,7 @@ static void test_never_accepts(cptr_t bank)
 static void test_never_acknowledges(cptr_t bank)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	const struct rm_bank_status before = bank_status(p.client->bank);
 	pair_open(&p);
 	actor_do(p.client, sever);
@@ -600,7 +595,7 @@ enum client_state { CONNECTING, CONNECTING_TAKEN, IDLE, QUEUED, RECEIVED, SEVERE
 static void client_dies(cptr_t bank, enum client_state state, bool destroyed)
 {
 	struct pair p;
-	pair_make(&p, bank);
+	pair_make(&p, bank, DEADLINE_MS);
 	uint64_t badge = 0;
 	if (state > CONNECTING_TAKEN)
 		pair_open(&p);

@@ -90,6 +90,7 @@ struct event {
 		struct rm_fault_done_event fault_done;
 		struct rm_pager_read_event read;
 		struct rm_pager_detached_event detached;
+		struct rm_shared_event shared;
 	};
 };
 /* Once. */
@@ -141,6 +142,18 @@ _Noreturn void actor_main(void);
 /* Time goes by: others, and rm's worker, go on. */
 void wait_ms(unsigned int ms);
 
+/* A server and a client with a session (session.c); the deadline is the server's. */
+struct pair {
+	struct actor *server, *client;
+};
+void pair_make(struct pair *p, cptr_t bank, uint32_t deadline_ms);
+void pair_open(struct pair *p);
+void pair_end(struct pair *p);
+/* A call is answered. */
+bool pair_calls(struct pair *p);
+/* The server's next event is that the session was severed for that reason; acknowledges it. */
+void server_cleans_up(struct pair *p, uint64_t reason);
+
 /* -- the tests --------------------------------------------------------------------------------- */
 
 struct test {
@@ -149,7 +162,7 @@ struct test {
 };
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
         vspace_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[], session_tests[],
-        end_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[];
+        end_tests[], share_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
