@@ -5,9 +5,9 @@
  *
  * What the server has is a window: a region of its own address space that shows the client's
  * dataspace, and bears the ids of share and session. So a page that the client gives up in any way
- * (shrinks, destroys, moves away) leaves the window as it leaves every region. The share's end takes
- * the windows' mappings, and they show nothing from then on (GONE) until the server unmaps them: an
- * address that it remembers never comes to mean something else.
+ * (shrinks, destroys, moves away) leaves the window as it leaves every region. When the share ends,
+ * the windows' mappings go, and they show nothing from then on (GONE) until the server unmaps them:
+ * an address that it remembers never comes to mean something else.
  *
  * A server's access to what is gone is no mistake of its own while a guard says so (proto/guard.h):
  * then the thread goes on where the guard says, or zeros stand in for the page. With SEVER the
@@ -77,10 +77,12 @@ bool share_reap(struct rm *rm, struct share *share)
 /* Nothing stands in for pages of the window any more. */
 void window_restore(struct rm *rm, struct region *window)
 {
-	struct dataspace *ds = window->substitute;
+	/* It may have died with its bank. */
+	struct dataspace *ds =
+	        window->substitute ? slotmap_get(&rm->objects, window->substitute) : NULL;
+	window->substitute = 0;
 	if (!ds)
 		return;
-	window->substitute = NULL;
 	for (uint64_t at = window->interval.start; at < window->interval.end;) {
 		struct mapping *m = mapping_at(window->vspace, at);
 		bool shared;
@@ -100,12 +102,13 @@ static enum rm_fault_result substitute(struct rm *rm, struct region *window, uin
 	uint64_t start = window->interval.start, index = (address - start) / PAGE;
 	struct page *page;
 	bool shared;
-	if (!window->substitute &&
-	    dataspace_new(rm, bank, RM_DATASPACE_KIND_ANONYMOUS,
-	                  (window->interval.end - start) / PAGE, true, &window->substitute) != E_OK)
+	struct dataspace *ds = slotmap_get(&rm->objects, window->substitute);
+	if (!ds && dataspace_new(rm, bank, RM_DATASPACE_KIND_ANONYMOUS,
+	                         (window->interval.end - start) / PAGE, true, &ds) != E_OK)
 		return RM_FAULT_RESULT_NO_MEMORY;
-	page = dataspace_page(window->substitute, index, &shared);
-	if (!page && dataspace_fill(rm, window->substitute, index, &page) != E_OK)
+	window->substitute = slotmap_id(&rm->objects, ds);
+	page = dataspace_page(ds, index, &shared);
+	if (ds->object.dying || (!page && dataspace_fill(rm, ds, index, &page) != E_OK))
 		return RM_FAULT_RESULT_NO_MEMORY;
 	return map_page(rm, window->vspace, start + index * PAGE, page->frame,
 	                window->rights & RM_RIGHT_WRITE, region_attributes(window)) == E_OK

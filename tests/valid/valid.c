@@ -172,10 +172,11 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		const struct region *r =
 		        interval ? container_of(interval, struct region, interval) : NULL;
 		bool shared;
+		const struct dataspace *instead =
+		        r && r->substitute ? slotmap_get(&w->rm->objects, r->substitute) : NULL;
 		const struct page *page =
-		        r && r->substitute
-		                ? dataspace_page(r->substitute,
-		                                 (address - r->interval.start) / PAGE, &shared)
+		        instead ? dataspace_page(instead, (address - r->interval.start) / PAGE,
+		                                 &shared)
 		                : NULL;
 		if (page && page->frame == m->frame)
 			continue;

@@ -257,10 +257,9 @@ struct region {
 	uint64_t first;              /* page of the dataspace at its start */
 	uint64_t next_touch;         /* where a fault is expected if it is touched in order */
 	uint8_t rights, rights_max, flags, inherit, around;
-	/* Of a window: ids, for either may be gone; what stands in for missing pages, or NULL. */
+	/* Of a window: ids, for any may be gone; 0: none. What stands in for missing pages. */
 	uint8_t policy;
-	uint64_t share, session;
-	struct dataspace *substitute;
+	uint64_t share, session, substitute;
 };
 
 /* A capability to a frame in a leaf's slot, and where it is mapped. */
