@@ -347,7 +347,7 @@ static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
 		if (rm->large_raw.first && !rm->raw.first)
 			(void)large_split(rm, rm->large_raw.first);
 	}
-	for (uint8_t kind = CHUNK_FRAMES; kind <= CHUNK_KERNEL && !rm->raw.first; kind++)
+	for (unsigned int kind = CHUNK_FRAMES; kind <= CHUNK_KERNEL && !rm->raw.first; kind++)
 		if (kind != for_kind && rm->empty[kind].first)
 			chunk_close(rm, rm->empty[kind].first);
 	if (!rm->raw.first && rm->large_raw.first)
@@ -903,7 +903,7 @@ static void make_kernel(struct rm *rm)
 static uint32_t surplus(const struct rm *rm)
 {
 	uint32_t c = rm->empty[CHUNK_FRAMES].first;
-	for (uint8_t kind = CHUNK_META; kind <= CHUNK_KERNEL; kind++)
+	for (unsigned int kind = CHUNK_META; kind <= CHUNK_KERNEL; kind++)
 		if (rm->empty[kind].count > EMPTY_OTHER)
 			return rm->empty[kind].first;
 	if (rm->empty[CHUNK_FRAMES].count <= EMPTY_FRAMES)
