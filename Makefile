@@ -154,5 +154,6 @@ help:
 #: make mutants          mistakes planted in the kernel, each must be found; MUTANTS="a b": some
 #: make sim SEED=n       rm's core simulated: the history of a seed; STEPS=n (20000)
 #: make sim-mutants      mistakes planted in rm's core, each must be found
+#: make models           the protocols' models, exhaustively, and with mistakes planted
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.

@@ -46,6 +46,11 @@ $(call system,tests/stress,tests/system/stress.manifest,$(system_programs))
 # The simulation of rm's core.
 include tests/sim/sim.mk
 
+# The protocols' models (docs/design/models): all of it, for minutes; make test has a part.
+.PHONY: models
+models: | need-models
+	$(Q)tests/models/run --jobs $(JOBS) --cc $(CC) --out $(B)/models all
+
 # rm on the running kernel.
 include tests/rm/rm.mk
 

@@ -83,14 +83,16 @@ $(B)/sources: FORCE
 .PHONY: FORCE
 FORCE: | need-build
 
-.PHONY: need-build need-idl need-run need-test need-check
+.PHONY: need-build need-idl need-run need-models need-test need-check
 need-build:
 	@tools/need build $(if $(clang),clang)
 need-idl: need-build
 	@tools/need python
 need-run: need-build
 	@tools/need python qemu
-need-test: need-run
+need-models: need-build
+	@tools/need python models
+need-test: need-run need-models
 	@tools/need grub
 need-check: need-build
 	@tools/need python clang check

@@ -1,179 +1,353 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Protocols B (client-supplied frames) + C (transparent paging of the server): 1 server thread, NC=2 clients,
- * client 0 hostile (revokes its frame at any moment), client 1 honest.  Kernel operations are atomic; everything
- * between two of them interleaves.  -DBUG_x puts one design mistake in. */
-#define NC 2
-#define NONE 0
-#define FRAME 1
-#define POISON 2
-#define RESTART 1
-#define ABORT 2
-#define DEAD 3
-mtype = { RES, WRITING, OUT };
-/* kernel */
-byte smap[NC] = FRAME;    /* server mapping of client c's shared page */
-bit  framecap[NC] = 1;    /* 0: client revoked it */
-bit  epcap[NC] = 1;       /* client holds a badged endpoint cap */
-byte q[NC];               /* 0 none, else generation of the request queued in the endpoint */
-bit  ahead[NC];           /* FIFO: the other client's message is ahead of mine */
-bit  grace[3];            /* paged in for a faulter that has not used it yet: not a victim */
-bit  wake[NC];            /* client was woken (reply or error) */
-chan fault = [1] of { byte };
-byte resume = 0;
-/* RM book-keeping */
-bit  alive[NC] = 1; byte gen[NC] = 1; bit acked[NC] = 1; bit rm_evicted[NC]; bit closing[NC];
-mtype ppage = RES; byte swapslot = 0; bit swapbad = 0;
-/* private page of the server: real content, ghost content */
-byte pcontent = 0; byte pghost = 0; bit pmapped = 1;
-/* server */
-byte win = 255; byte st[NC]; bit sdead = 0;
-/* ghosts */
-bit broke[NC]; bit pend[NC];
+/*
+ * Which class a fault is of (protocols.md, sections 4 and 5): revocation, shrinking, eviction, page-in
+ * and fault in any order: I8, I13, I14, I16, and I18, I21, I22, I24 as far as they bear on it.
+ *
+ * Page 0 is a client's, which has lent it to a server. Two threads of the server read and write it, and
+ * a thread of the client. With OWN_PAGE one thread of the server has a page of its own, too, page 1. rm evicts and pages in. The client
+ * revokes, shrinks its dataspace and grows it again. The disk may lose what was written to it.
+ *
+ * A fault is a message to rm, which decides by its tables when it takes it; a thread that waits for a
+ * page is decided upon anew when the page is in (fault_retry).
+ */
+#include "invariants.h"
 
-#ifndef BUG_NOGRACE
-#define GR(i) grace[i] = 1
+#ifndef GROWS
+#define GROWS 1 /* times that the client grows what it had shrunk */
+#endif
+
+/* address spaces */
+#define SERVER 0
+#define CLIENT 1
+#define SPACE_OF(t) (t == 2 -> CLIENT : SERVER)
+#define THREADS 3 /* 0 and 1 are the server's, 2 the client's */
+
+/* a page's state (section 5); what is not needed to tell faults apart is left out */
+#define RESIDENT 0
+#define WRITEBACK 1
+#define SWAPPED 2
+#define LOADING 3
+#define LOST 4
+#define ABSENT 5 /* beyond the end of its dataspace */
+byte state[2] = RESIDENT;
+byte grown[2];    /* how often it was made anew: of what page a load is */
+byte frame[2];    /* what is in its frame; */
+byte swap[2];     /* in its slot of the disk, */
+bit bad[2];       /* which is no more what was written */
+byte content[2];  /* ghost: and what should be in it */
+#define GARBAGE 7 /* of whom the frame belongs to next */
+
+/* mappings: page 0 in both spaces, page 1 in the server's; map[2 * page + space] */
+#define NONE 0
+#define READ 1
+#define WRITE 2
+byte map[4];
+#define MAP(p, t) map[2 * (p) + SPACE_OF(t)]
+
+bit share_ended;       /* rm's table: the share is no more */
+bit share_revoked;     /* ghost: and the revoke has returned */
+
+/* threads */
+#define RUNS 0
+#define STANDS 1
+#define GOES_ON 2
+#define GETS_GONE 3
+#define GETS_AGAIN 4
+#define GETS_LOST 5
+byte thread[THREADS];
+byte page[THREADS], right[THREADS]; /* of the access */
+bit nowait[THREADS];                /* NOWAIT: rather an error than to stand */
+bit waits[THREADS];                 /* for the page that is loading */
+bit grace[THREADS];                 /* the page came for it, and it has not run yet */
+bit busy[THREADS];                  /* ghost: amid an access */
+chan faults = [THREADS] of { byte };
+
+/* ---- rm: faults -------------------------------------------------------------------------------- */
+
+#ifdef NO_GRACE
+#define GRACE 0
 #else
-#define GR(i) skip
+#define GRACE 1
 #endif
-inline touch_private() {
-  do
-  :: atomic { pmapped -> assert(pcontent == pghost); grace[2] = 0; pcontent = (pcontent+1)%3; pghost = pcontent; break }   /* I7 */
-  :: atomic { !pmapped -> fault!NC };
-     if :: atomic { resume == DEAD -> resume = 0; sdead = 1 }; goto srv_end
-        :: atomic { resume == RESTART -> resume = 0 }
-     fi
-  od
+
+inline mapped(t, p, what)
+{
+	MAP(p, t) = what; grace[t] = GRACE; thread[t] = GOES_ON
 }
-inline touch_shared(x) {
-  do
-  :: aborted -> break
-  :: atomic { !aborted && smap[x] != NONE -> grace[x] = 0; break }
-  :: atomic { !aborted && smap[x] == NONE -> assert(win == x); fault!x };                                     /* I5 */
-     if :: atomic { resume == RESTART -> resume = 0 }
-        :: atomic { resume == ABORT -> resume = 0; aborted = 1 }
-     fi
-  od
-}
-inline cleanup(x) {       /* server-internal handler: nothing of the session can come in any more (I8, I9) */
-  assert(!epcap[x] && q[x] == 0);
-  st[x] = 0;
-  assert(!epcap[x] && q[x] == 0);
-  atomic { acked[x] = 1; closing[x] = 0 }
-}
-#ifndef BUG_NOFIFO
-#define MAYTAKE(x) (q[x] != 0 && !(ahead[x] && q[1-x] != 0))
+
+#define THERE(t, p) (MAP(p, t) >= right[t])
+#define IS_GONE (share_ended || state[0] == ABSENT)
+
+#ifdef NOWAIT_FORGOTTEN
+#define NOT_STANDING(t) 0
 #else
-#define MAYTAKE(x) (q[x] != 0)
+#define NOT_STANDING(t) nowait[t]
 #endif
-#define TAKE(x) atomic { MAYTAKE(x) -> ahead[1-x] = 0; c = x; g = q[x]; q[x] = 0; aborted = 0 }
-active proctype Server() {
-  byte c; byte g; bit aborted;
-endloop:
-  do
-  :: if :: TAKE(0) :: TAKE(1) fi;
-     assert(g == gen[c]);                               /* I21 */
-     assert(st[c] == 0);                                /* I11 */
-     touch_private();
-     st[c] = 1;                                         /* multi-step update of session state begins */
-     win = c; touch_shared(c); touch_shared(c); win = 255;
-#ifdef BUG_WINDOW
-     touch_shared(c);
-#endif
-     if :: atomic { aborted || !alive[c] -> skip };
-           do :: !closing[c] && acked[c] -> break       /* already closed */
-              :: closing[c] -> cleanup(c); break od
-        :: atomic { !aborted && alive[c] -> st[c] = 0; wake[c] = 1 }   /* commit + reply */
-     fi;
-     c = 0; g = 0; aborted = 0
-  :: atomic { closing[0] -> c = 0 }; cleanup(c)         /* idle upcall */
-  :: atomic { closing[1] -> c = 1 }; cleanup(c)
-  od;
-srv_end: skip
+inline wait_for(t)
+{
+	if
+	:: NOT_STANDING(t) -> thread[t] = GETS_AGAIN
+	:: else -> HOLDS(16, !nowait[t]); waits[t] = 1
+	fi
 }
-inline cutoff(x) {
-  assert(broke[x]);                                     /* I10: only a client that broke the contract is cut off */
-  atomic { alive[x] = 0; acked[x] = 0 };
-#ifdef BUG_ORDER
-  closing[x] = 1; resume = ABORT;                       /* server resumed before the client is shut out */
-#endif
-  epcap[x] = 0;                                         /* CNode_Revoke of the badged endpoint cap */
-#ifndef BUG_NOPURGE
-  atomic { q[x] = 0; ahead[1-x] = 0; wake[x] = 1 };                     /* CancelBadgedSends */
-#endif
-  atomic { smap[x] = POISON; grace[x] = 0 };
-#ifndef BUG_ORDER
-  closing[x] = 1;
-#endif
+
+inline is_gone(t, p)
+{
+	/* Of a page that is only out, or came to harm on the disk, this is never said. */
+	HOLDS(16, p == 0 && IS_GONE);
+	thread[t] = GETS_GONE
 }
-#define EVICT(x) atomic { smap[x] == FRAME && framecap[x] && alive[x] && !grace[x] -> smap[x] = NONE; rm_evicted[x] = 1 }
-#ifdef BUG_REUSE
-#define OKREUSE(x) (!alive[x] && !epcap[x])
+
+inline page_in(t, p)
+{
+	if
+	:: state[p] == RESIDENT -> mapped(t, p, WRITE)
+	:: state[p] == WRITEBACK && right[t] == READ -> mapped(t, p, READ)
+	:: state[p] == WRITEBACK && right[t] == WRITE ->
+#ifdef FRAME_EARLY
+		frame[p] = GARBAGE;
+#endif
+		state[p] = RESIDENT; mapped(t, p, WRITE) /* the write-out counts for nothing */
+	:: state[p] == SWAPPED -> state[p] = LOADING; wait_for(t)
+	:: state[p] == LOADING -> wait_for(t)
+	:: state[p] == LOST ->
+#ifdef LOST_IS_GONE
+		is_gone(t, p)
 #else
-#define OKREUSE(x) (!alive[x] && acked[x])
+		HOLDS(16, bad[p]); thread[t] = GETS_LOST
 #endif
-#define CONNECT(x) atomic { OKREUSE(x) && gen[x] < 3 -> gen[x]++; framecap[x] = 1; broke[x] = 0; rm_evicted[x] = 0; smap[x] = FRAME; grace[x] = 0; acked[x] = 1; closing[x] = 0; alive[x] = 1; epcap[x] = 1; wake[x] = 0 }
-active proctype RM() {
-  byte s;
-endrm:
-  do
-  :: fault?s ->
-     if
-     :: s == NC ->
-        if
-        :: atomic { ppage == RES -> pmapped = 1; GR(2); resume = RESTART }
-        :: atomic { ppage == WRITING -> ppage = RES;
-#ifdef BUG_FREE_EARLY
-             pcontent = 99;                              /* frame was already given away */
-#endif
-             pmapped = 1; GR(2); resume = RESTART }
-#ifndef BUG_NOVERIFY
-        :: atomic { ppage == OUT && swapbad -> resume = DEAD }
-        :: atomic { ppage == OUT && !swapbad -> pcontent = swapslot; pmapped = 1; GR(2); ppage = RES; resume = RESTART }
+	:: state[p] == ABSENT -> is_gone(t, p)
+	fi
+}
+
+/* In the order of section 4. (1 and 4, S's own mistakes, are not in this model.) */
+inline decide(t, p)
+{
+	if
+#ifndef STALE_IS_GONE
+	:: THERE(t, p) -> grace[t] = GRACE; thread[t] = GOES_ON /* 2 */
+	:: !THERE(t, p) && (p == 1 || t == 2) -> page_in(t, p) /* 3: own memory */
 #else
-        :: atomic { ppage == OUT -> pcontent = (swapbad -> 77 : swapslot); pmapped = 1; GR(2); ppage = RES; resume = RESTART }
+	:: p == 1 || t == 2 -> page_in(t, p)
 #endif
-        fi
-     :: s < NC ->
-        if
-        :: atomic { smap[s] != NONE -> resume = RESTART }
-#ifndef BUG_CLASSIFY
-        :: atomic { smap[s] == NONE && rm_evicted[s] && framecap[s] -> smap[s] = FRAME; GR(s); rm_evicted[s] = 0; resume = RESTART }
-        :: atomic { smap[s] == NONE && !(rm_evicted[s] && framecap[s]) -> skip };
+#ifdef UNMAPPED_IS_GONE
+	:: !THERE(t, p) && p == 0 && t != 2 -> is_gone(t, p)
 #else
-        :: atomic { smap[s] == NONE -> skip };
+#ifdef STALE_IS_GONE
+	:: p == 0 && t != 2 && THERE(t, p) -> is_gone(t, p)
 #endif
-           cutoff(s);
-#ifndef BUG_ORDER
-           if :: resume = ABORT :: resume = RESTART fi   /* both modes: abort, or substitute the poison frame */
+	:: !THERE(t, p) && p == 0 && t != 2 ->
+		if
+#ifdef REVOKED_PAGES_IN
+		:: state[0] != ABSENT -> HOLDS(16, !share_ended); page_in(t, p)
+		:: else -> is_gone(t, p)
+#else
+		:: !IS_GONE -> page_in(t, p) /* 6 */
+		:: else -> is_gone(t, p) /* 7 */
 #endif
-        fi
-     fi;
-     s = 0
-  :: atomic { ppage == RES && pmapped && !grace[2] -> pmapped = 0; ppage = WRITING }
-  :: atomic { ppage == WRITING && !pmapped -> swapslot = pcontent; ppage = OUT; pcontent = 99 }
-#ifdef CORRUPT
-  :: atomic { ppage == OUT && !swapbad -> swapbad = 1 }
+		fi
 #endif
-  :: EVICT(0) :: EVICT(1)
-  :: CONNECT(0)
-  od
+	fi
 }
-proctype Client(byte me) {
-endcl:
-  do
-  :: atomic { epcap[me] && q[me] == 0 -> ahead[me] = (q[1-me] != 0); q[me] = gen[me]; pend[me] = 1; wake[me] = 0 };
-endw: atomic { (wake[me] || !epcap[me]) -> pend[me] = 0 }
-  od
+
+proctype Faults()
+{
+	byte t;
+end:	do
+	:: atomic { faults?t -> decide(t, page[t]); t = 0 }
+	od
 }
-proctype Spammer(byte me) { /* another thread of the hostile client */
-ends: do :: atomic { epcap[me] && q[me] == 0 -> ahead[me] = (q[1-me] != 0); q[me] = gen[me] } od }
-proctype Hostile(byte me) {
-endh: do
-  :: atomic { framecap[me] && alive[me] -> framecap[me] = 0; broke[me] = 1;
-       if :: smap[me] == FRAME -> smap[me] = NONE :: else fi }
-  :: break                                             /* it may stop misbehaving at any time */
-  od
+
+/* ---- rm: paging ---------------------------------------------------------------------------------- */
+
+#define USED(p) ((grace[0] && page[0] == p) || (grace[1] && page[1] == p) || (grace[2] && page[2] == p))
+inline read_only(p, space)
+{
+	if :: map[2 * p + space] == WRITE -> map[2 * p + space] = READ :: else fi
 }
-init { atomic { run Client(0); run Client(1); run Hostile(0); run Spammer(0) } }
-ltl honest_never_cut { [] (alive[1] && epcap[1]) }
-ltl honest_served { [] ((pend[1] == 1 && !sdead) -> <> (pend[1] == 0 || sdead)) }
+
+proctype Evict(byte p)
+{
+	byte captured;
+end:	do
+	:: atomic { state[p] == RESIDENT && !USED(p) ->
+#ifndef WRITABLE_MEANWHILE
+			read_only(p, SERVER); read_only(p, CLIENT);
+#endif
+			state[p] = WRITEBACK; captured = frame[p] };
+		/* Only when it is stored, nobody wrote to it, and who it came for has used it. */
+		atomic {
+			if
+			:: state[p] == WRITEBACK && !USED(p) ->
+				swap[p] = captured; bad[p] = 0; frame[p] = GARBAGE;
+				map[2 * p] = NONE; map[2 * p + 1] = NONE;
+				state[p] = SWAPPED
+			:: state[p] == WRITEBACK && USED(p) -> state[p] = RESIDENT
+			:: else
+			fi;
+			captured = 0 }
+	od
+}
+
+inline wake(t, p)
+{
+	if
+	:: waits[t] && page[t] == p ->
+		waits[t] = 0;
+#ifdef LOAD_MAPS
+		if
+		:: state[p] == RESIDENT -> mapped(t, p, WRITE)
+		:: else -> faults!t
+		fi
+#else
+#ifndef GRACE_LATE
+		/* The pin begins here: the page is not to go again before the decision. */
+		if :: state[p] == RESIDENT -> grace[t] = GRACE :: else fi;
+#endif
+		faults!t /* decided upon anew */
+#endif
+	:: else
+	fi
+}
+
+#ifdef LOAD_OF_OLD_PAGE
+#define SAME(p, which) 1
+#else
+#define SAME(p, which) (grown[p] == which)
+#endif
+/* The load of a page; a page that is no more, or was made anew, has nothing to do with it. */
+proctype Load(byte p)
+{
+	byte which;
+end:	do
+	:: atomic { state[p] == LOADING -> which = grown[p] };
+		atomic {
+			if
+			:: SAME(p, which) && state[p] == LOADING ->
+				if
+#ifndef SWAP_BELIEVED
+				:: bad[p] -> state[p] = LOST
+				:: !bad[p] -> frame[p] = swap[p]; state[p] = RESIDENT
+#else
+				:: frame[p] = (bad[p] -> GARBAGE : swap[p]); state[p] = RESIDENT
+#endif
+				fi
+			:: !SAME(p, which) || state[p] != LOADING ->
+#ifdef LOAD_OF_OLD_PAGE
+				if :: state[p] == RESIDENT -> frame[p] = swap[p] :: else fi
+#else
+				skip
+#endif
+			fi;
+			wake(0, p);
+#ifndef ONE_WOKEN
+			wake(1, p); wake(2, p);
+#endif
+			which = 0 }
+	od
+}
+
+proctype Disk()
+{
+end:	do
+	:: atomic { state[0] == SWAPPED && !bad[0] -> bad[0] = 1 }
+	:: atomic { state[1] == SWAPPED && !bad[1] -> bad[1] = 1 }
+	:: grown[0] <= GROWS /* or nothing: fairness makes nobody misbehave */
+	od
+}
+
+/* ---- the client's power ---------------------------------------------------------------------------- */
+
+/* Who waits for the page is decided upon anew. */
+inline wake_all()
+{
+#ifndef WAITERS_FORGOTTEN
+	wake(0, 0); wake(1, 0); wake(2, 0)
+#else
+	skip
+#endif
+}
+
+proctype Client_power()
+{
+end:	do
+	:: atomic { !share_ended -> share_ended = 1;
+			map[SERVER] = NONE; share_revoked = 1;
+			if :: page[0] == 0 -> grace[0] = 0 :: else fi;
+			if :: page[1] == 0 -> grace[1] = 0 :: else fi }
+	/* It shrinks its dataspace: the page is no more, whatever it was doing. */
+	:: atomic { state[0] != ABSENT && grown[0] < GROWS ->
+			state[0] = ABSENT; frame[0] = GARBAGE; bad[0] = 0;
+			map[SERVER] = NONE; map[CLIENT] = NONE;
+			if :: page[0] == 0 -> grace[0] = 0 :: else fi;
+			if :: page[1] == 0 -> grace[1] = 0 :: else fi;
+			grace[2] = 0;
+			wake_all() }
+	:: atomic { state[0] == ABSENT && grown[0] < GROWS ->
+			grown[0]++; state[0] = RESIDENT; frame[0] = 0; content[0] = 0 }
+	:: grown[0] <= GROWS /* or nothing: fairness makes nobody misbehave */
+	od
+}
+
+/* ---- threads --------------------------------------------------------------------------------------- */
+
+inline touch(t, p)
+{
+	grace[t] = 0; busy[t] = 0;
+	HOLDS(13, p == 1 || t == 2 || !share_revoked);
+	HOLDS(18, frame[p] == content[p]);
+	if
+	:: right[t] == WRITE -> frame[p] = 1 - content[p]; content[p] = frame[p]
+	:: else
+	fi
+}
+
+inline begin(t, p, what, mode)
+{
+	page[t] = p; right[t] = what; nowait[t] = mode; busy[t] = 1
+}
+
+inline ends(t)
+{
+	page[t] = 0; right[t] = 0; nowait[t] = 0; busy[t] = 0; thread[t] = RUNS; grace[t] = 0
+}
+
+proctype Thread(byte t)
+{
+end:	do
+	:: atomic { t == 2 || !share_revoked ->
+			if
+			:: begin(t, 0, WRITE, 0)
+			:: t < 2 -> begin(t, 0, READ, 0)
+			:: t == 0 -> begin(t, 0, READ, 1)
+			fi }
+		access: do
+		:: atomic { THERE(t, page[t]) -> touch(t, page[t]); ends(t); break }
+		:: atomic { !THERE(t, page[t]) -> thread[t] = STANDS; faults!t };
+			if
+			:: atomic { thread[t] == GOES_ON -> thread[t] = RUNS }
+			:: atomic { thread[t] > GOES_ON -> ends(t); break }
+			fi
+		od
+#ifdef OWN_PAGE
+	:: atomic { t < 2 -> begin(t, 1, WRITE, 0) };
+		goto access
+#endif
+	od
+}
+
+init {
+	atomic {
+		run Thread(0); run Thread(2);
+		run Faults(); run Evict(0); run Load(0); run Disk(); run Client_power();
+#ifdef OWN_PAGE
+		run Evict(1); run Load(1)
+#else
+		run Thread(1)
+#endif
+	}
+}
+
+/* A missing page blocks nobody for ever, and each resume makes progress. */
+ltl i14_server { [] (busy[0] -> <> (!busy[0])) }
+ltl i22_client { [] (busy[2] -> <> (!busy[2])) }
