@@ -13,7 +13,7 @@
 #                                and `libc` before them for one with libc
 #   $(call system,NAME,MANIFEST,PROGRAM...)   build/NAME.elf: rm, and in it what it starts
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
-#   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
+#   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan; also DIR/x.S
 #   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
 
 ifeq ($(V),1)
@@ -291,8 +291,8 @@ fake_guest = $(foreach s,$(1),$(eval $(call fake_guest_rules,$(s))))
 
 define unit_test_rules
 unit_tests += $(patsubst %.c,$(B)/unit/%,$(1))
-depfiles += $(patsubst %.c,$(B)/unit/%.d,$(1) $(2))
-$(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %.c,$(B)/unit/%.o,$(1) $(2))
+depfiles += $(patsubst %,$(B)/unit/%.d,$(basename $(1) $(2)))
+$(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %,$(B)/unit/%.o,$(basename $(1) $(2)))
 	$$(say) LD $$@
 	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$(filter %.o,$$^)
 endef
@@ -303,6 +303,9 @@ $(B)/unit/%.o: %.c $(made_of)
 	$(compile)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(call unit_includes,$<) $(depflags) \
 		-c -o $@ $<
+$(B)/unit/%.o: %.S $(made_of)
+	$(compile)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
 
 # -- bootable CD images ----------------------------------------------------------------------------
 
