@@ -272,8 +272,23 @@ $(B)/alone/%.ok: % $(made_of)
 	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) -fsyntax-only -x c -include $< /dev/null
 	@touch $@
 
-tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
 public_headers = $(wildcard */include/*/*.h tests/qemu/lib/include/*/*.h)
+
+# What names client memory follows no pointer to it: tools/client-check, by sparse. (clang sees
+# most of it too, in all sources, when it compiles them.)
+client_check_flags = $(CC) $(COMMON) -ffreestanding $(compiler_headers) -iquote $(<D)
+$(B)/client/%.ok: % tools/client-check $(made_of) $(public_headers) | need-check
+	$(say) SPARSE $<; mkdir -p $(@D)
+	$(Q)tools/client-check $< $(client_check_flags) $(call includes,$<) && touch $@
+$(B)/client/refused.ok: tests/client/run tests/client/accesses.c tools/client-check $(made_of) \
+		$(public_headers) | need-check
+	$(say) SPARSE tests/client/accesses.c; mkdir -p $(@D)
+	$(Q)tests/client/run $(client_check_flags) $(call includes,tests/) && touch $@
+
+client_sources = $(shell grep -lE '__client\b|rt/client_memory\.h|client_window\b' \
+	$(sort $(filter %.c,$(all_sources))) /dev/null)
+client_checked = $(patsubst %,$(B)/client/%.ok,$(client_sources)) $(B)/client/refused.ok
+tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
 alone = $(patsubst %,$(B)/alone/%.ok,$(public_headers))
 
 # -- fake guests: tiny multiboot kernels, for the tests of the harness -----------------------------
