@@ -37,7 +37,7 @@ include tools/build.mk
 ROOMS := $(patsubst %/room.mk,%,$(wildcard */room.mk))
 include $(addsuffix /room.mk,$(ROOMS))
 -include $(depfiles) $(all_objects:.o=.d)
-$(all_objects) $(depfiles:.d=.o) $(tidied) $(alone): | $(generated)
+$(all_objects) $(depfiles:.d=.o) $(tidied) $(alone) $(client_checked): | $(generated)
 
 $(call iso,freehold,$(B)/kernel/release/kernel.elf,$(B)/dynamic.elf)
 
@@ -75,7 +75,7 @@ test: $(kernels) $(images) $(fake_guests) $(unit_tests) $(isos) | need-test
 	$(Q)tests/run --jobs $(JOBS) $(if $(KERNEL),--kernel $(KERNEL)) $(SUITES)
 
 # The other compiler builds everything too, without a warning.
-check: text-check $(tidied) $(alone) | need-check
+check: text-check $(tidied) $(alone) $(client_checked) | need-check
 	$(Q)$(MAKE) B=$(B)/other CC=$(if $(clang),gcc,clang) all
 
 text-check: | need-check
@@ -139,7 +139,7 @@ help:
 #: make test             run all tests; logs in build/test-logs/
 #:   SUITES="a b"        only these suites of tests/suites
 #:   KERNEL=path         the suites for any seL4 kernel, on that one
-#: make check            format, lint and layering rules; builds with the other compiler as well
+#: make check            format, lint, layers, client memory; builds with the other compiler, too
 #: make format           clang-format on all C files
 #: make iso              build/freehold.iso, which GRUB boots
 #: make bench            all benchmarks; fails where a figure misses its bar

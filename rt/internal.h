@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the parts of rt share. */
 #pragma once
+#include <proto/guard.h>
 #include <proto/rm.h>
 #include <rt/program.h>
 #include <rt/sel4.h>
@@ -8,8 +9,8 @@
 enum { RT_PAGE = 4096, RT_THREADS_MAX = 256 };
 
 /*
- * A thread's own, behind its IPC buffer in the same page; the end of the page is the stack on which
- * it ends.
+ * A thread's own, behind its IPC buffer in the same page; then, at GUARD_OFFSET, its guard, and at
+ * the end of the page the stack on which it ends.
  */
 struct rt_local {
 	struct rt_thread block; /* its FS at first and at last */
@@ -20,6 +21,8 @@ struct rt_local {
 	uint32_t place; /* among the waiters; its number is one more */
 	bool is_first;
 };
+_Static_assert(sizeof(struct abi_ipc_buffer) + sizeof(struct rt_local) <= GUARD_OFFSET,
+               "the guard is the thread's");
 
 static inline struct rt_local *rt_local(void)
 {

@@ -16,6 +16,7 @@
 #include "internal.h"
 #include <lib/container.h>
 #include <proto/rm_client.h>
+#include <rt/client_memory.h>
 #include <rt/event.h>
 #include <rt/name.h>
 #include <rt/server.h>
@@ -425,6 +426,7 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err)
 	assert(r->phase != RT_COMMIT && err != E_PENDING && s->is_handling);
 	assert(r == s->current);
 	r->proto.caps = r->proto.unwrapped = 0;
+	window_drop();
 	s->answers = handled(s, r, refuse(r, err));
 	rt_loop_again(s->frame);
 }

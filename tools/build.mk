@@ -13,7 +13,7 @@
 #                                and `libc` before them for one with libc
 #   $(call system,NAME,MANIFEST,PROGRAM...)   build/NAME.elf: rm, and in it what it starts
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
-#   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan
+#   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan; also DIR/x.S
 #   $(call interface,DIR/x.idl...)   what tools/idl makes of it, in build/gen; part of proto.a
 
 ifeq ($(V),1)
@@ -274,8 +274,23 @@ $(B)/alone/%.ok: % $(made_of)
 	$(Q)$(CC) $(IMAGE_CFLAGS) $(call includes,$<) -fsyntax-only -x c -include $< /dev/null
 	@touch $@
 
-tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
 public_headers = $(wildcard */include/*/*.h tests/qemu/lib/include/*/*.h)
+
+# What names client memory follows no pointer to it: tools/client-check, by sparse. (clang sees
+# most of it too, in all sources, when it compiles them.)
+client_check_flags = $(CC) $(COMMON) -ffreestanding $(compiler_headers) -iquote $(<D)
+$(B)/client/%.ok: % tools/client-check $(made_of) $(public_headers) | need-check
+	$(say) SPARSE $<; mkdir -p $(@D)
+	$(Q)tools/client-check $< $(client_check_flags) $(call includes,$<) && touch $@
+$(B)/client/refused.ok: tests/client/run tests/client/accesses.c tools/client-check $(made_of) \
+		$(public_headers) | need-check
+	$(say) SPARSE tests/client/accesses.c; mkdir -p $(@D)
+	$(Q)tests/client/run $(client_check_flags) $(call includes,tests/) && touch $@
+
+client_sources = $(shell grep -lE '__client\b|rt/client_memory\.h|client_window\b' \
+	$(sort $(filter %.c,$(all_sources))) /dev/null)
+client_checked = $(patsubst %,$(B)/client/%.ok,$(client_sources)) $(B)/client/refused.ok
+tidied = $(patsubst %,$(B)/tidy/%.ok,$(sort $(filter %.c,$(all_sources))))
 alone = $(patsubst %,$(B)/alone/%.ok,$(public_headers))
 
 # -- fake guests: tiny multiboot kernels, for the tests of the harness -----------------------------
@@ -293,8 +308,8 @@ fake_guest = $(foreach s,$(1),$(eval $(call fake_guest_rules,$(s))))
 
 define unit_test_rules
 unit_tests += $(patsubst %.c,$(B)/unit/%,$(1))
-depfiles += $(patsubst %.c,$(B)/unit/%.d,$(1) $(2))
-$(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %.c,$(B)/unit/%.o,$(1) $(2))
+depfiles += $(patsubst %,$(B)/unit/%.d,$(basename $(1) $(2)))
+$(patsubst %.c,$(B)/unit/%,$(1)): $(patsubst %,$(B)/unit/%.o,$(basename $(1) $(2)))
 	$$(say) LD $$@
 	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$(filter %.o,$$^)
 endef
@@ -305,6 +320,9 @@ $(B)/unit/%.o: %.c $(made_of)
 	$(compile)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(call unit_includes,$<) $(depflags) \
 		-c -o $@ $<
+$(B)/unit/%.o: %.S $(made_of)
+	$(compile)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<
 
 # -- bootable CD images ----------------------------------------------------------------------------
 

@@ -28,10 +28,11 @@
  *   DELIVER   from rt_deliver(r) on. Writes results into client memory; all state is final.
  *
  * rt_abort(r, err) leaves the handler at once, from any depth, in FETCH or DELIVER: the arena is
- * dropped and the request answered with err. This is what a guarded access does when the client's
- * memory goes away under it. So nothing may be held in these phases that only the handler's own end
- * would give back: take memory from the arena, slots and everything else in COMMIT. A handler that
- * touches no client memory needs none of these calls.
+ * dropped, a window on client memory that is open (rt/client_memory.h) is left, and the request is
+ * answered with err. A handler ends so when the client's memory has gone away under it. So nothing
+ * may be held in these phases that only the handler's own end would give back: take memory from the
+ * arena, slots and everything else in COMMIT. A handler that touches no client memory needs none of
+ * these calls.
  *
  * Parking. A handler that returns E_PENDING has kept r: it stands in r->client's list of parked
  * requests until rt_answer(r), or until the client's session ends (the cleanup answers SEVERED to

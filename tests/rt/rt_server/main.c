@@ -5,6 +5,7 @@
  * With an argument it is passive, and its name is so, too.
  */
 #include <proto/test.h>
+#include <rt/client_memory.h>
 #include <rt/program.h>
 #include <rt/ring.h>
 #include <rt/server.h>
@@ -32,10 +33,17 @@ __attribute__((noinline)) static void access(struct rt_request *r, uint64_t valu
 {
 	volatile char here[64];
 	here[0] = (char)value;
-	if (depth > 0)
+	if (depth > 0) {
 		access(r, value, depth - 1);
-	else if (value == 13)
-		rt_abort(r, E_RANGE);
+	} else {
+		/* It leaves the window, or the next could not begin. */
+		const struct client_window window = { (char __client *)(uintptr_t)here, 64 };
+		void *at;
+		assert(window_begin(&window, 0, 64, &at) == E_OK && at == here);
+		if (value == 13)
+			rt_abort(r, E_RANGE);
+		assert(window_end() == E_OK);
+	}
 	here[1] = here[0];
 }
 
