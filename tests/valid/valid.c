@@ -160,6 +160,21 @@ static void check_dataspace(struct walk *w, const struct dataspace *ds)
 		     "a shadow is backed");
 }
 
+/* This region, and those that follow, show all of the large page. */
+static bool shows_whole(const struct region *r, const struct leaf *leaf, const struct mapping *m)
+{
+	uint64_t end = leaf->base + (1ull << LARGE_BITS);
+	while (r->interval.end < end) {
+		const struct interval *next = interval_next(&r->interval);
+		const struct region *upper = next ? container_of(next, struct region, interval) : r;
+		if (!next || next->start != r->interval.end || upper->dataspace != r->dataspace ||
+		    (m->writable && !(upper->rights & RM_RIGHT_WRITE)))
+			return false;
+		r = upper;
+	}
+	return true;
+}
+
 /* What is mapped is what the regions say. */
 static void check_leaf(struct walk *w, const struct vspace *vspace, const struct leaf *leaf)
 {
@@ -194,11 +209,10 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		uint64_t index = r->first + (address - r->interval.start) / PAGE;
 		page = dataspace_page(r->dataspace, index, &shared);
 		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
-		must(w,
-		     !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index) &&
-		                      r->interval.start <= leaf->base &&
-		                      r->interval.end >= leaf->base + (1ull << LARGE_BITS)),
+		must(w, !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index)),
 		     "what is mapped as a whole is whole");
+		must(w, !leaf->large || !list_is_empty(&vspace->ending) || shows_whole(r, leaf, m),
+		     "regions show all of what is mapped as a whole");
 		bool may = r->rights & RM_RIGHT_WRITE || !list_is_empty(&r->ending);
 		must(w, !m->writable || (may && !shared),
 		     "what may be written is the region's own");
