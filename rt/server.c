@@ -213,6 +213,13 @@ static bool on_severed(const struct rm_session_severed_event *it)
 	return true;
 }
 
+static void on_shared(const struct rm_shared_event *it)
+{
+	const struct rt_badge *badge = rt_badge_find(&server->badges, it->session.raw);
+	if (badge && badge == &badge->client->badge && server->service->shared)
+		server->service->shared(server->self, badge->client, it);
+}
+
 void rt_client_sever(struct rt_client *client)
 {
 	(void)rm_session_sever(RT_TASK,
@@ -668,6 +675,7 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	server = s;
 	rt_event_hooks.opened = on_opened;
 	rt_event_hooks.server_severed = on_severed;
+	rt_event_hooks.shared = on_shared;
 	rt_server_trace(s, rt_trace_is_wanted());
 	err_t err = server_init(s);
 	if (err != E_OK)
