@@ -634,6 +634,48 @@ uint64_t model_address(const struct model_space *s)
 	return r->start + page * PAGE + 8 * below(512);
 }
 
+/* -- laid out ---------------------------------------------------------------------------------- */
+
+uint64_t model_pages(const struct model_space *s)
+{
+	uint64_t pages = 0;
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		pages += (r->end - r->start) / PAGE;
+		if (r->flags & RM_REGION_FLAGS_GROWS_DOWN)
+			pages += r->first;
+	}
+	return pages;
+}
+
+/* No access that can be had faults, what a pager has apart. */
+void model_check_laid_out(struct model_space *s)
+{
+	model_follow_growth(s);
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		const struct model_dataspace *m = &w.ds[r->dataspace], *b = &w.ds[m->backing];
+		enum rm_access access = r->rights & RM_RIGHT_WRITE  ? RM_ACCESS_WRITE
+		                        : r->rights & RM_RIGHT_READ ? RM_ACCESS_READ
+		                                                    : RM_ACCESS_EXECUTE;
+		if (m->paged || (m->backing && b->paged))
+			continue;
+		MUST(!(r->flags & RM_REGION_FLAGS_GROWS_DOWN) || r->first == 0 ||
+		             r->start <= USER_LOW || region_at(s, r->start - 1) ||
+		             model_expect(s, r->start, access) != X_OK,
+		     "the region at %#lx could still grow", r->start);
+		for (uint64_t at = r->start; at < r->end; at += PAGE) {
+			bool write;
+			if (model_expect(s, at, access) != X_OK ||
+			    (r->share && model_is_poor(s, at)))
+				continue;
+			uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
+			MUST(frame && (write || access != RM_ACCESS_WRITE),
+			     "%#lx is not laid out%s", at, frame ? " for writing" : "");
+		}
+	}
+}
+
 /* -- all of it --------------------------------------------------------------------------------- */
 
 static void check_zero(const char *content)

@@ -215,6 +215,9 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 	case RM_METHOD_SHARE_CREATE:
 		remember(words[0]);
 		break;
+	case RM_METHOD_VSPACE_POPULATE:
+		w.populated = words[0];
+		break;
 	case RM_METHOD_EVENT_NEXT:
 		if ((uint16_t)words[0] > 0) {
 			uint64_t record[RM_EVENT_WORDS_MAX];
@@ -485,6 +488,9 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
 		b->used = a->used;
 	/* A page that moves is not mapped any more. */
 	if (a->moved != b->moved && b->used < a->used)
+		b->used = a->used;
+	/* What was laid out stays; for a page of its own, another's mapping goes. */
+	if (r->method == RM_METHOD_VSPACE_POPULATE)
 		b->used = a->used;
 	b->moved = a->moved;
 	MUST(a->objects == b->objects, "%s: method %u leaves %ld objects (I4)", what, r->method,
