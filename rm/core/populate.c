@@ -141,8 +141,8 @@ err_t on_vspace_populate(struct rm *rm, struct proto_request *, struct vspace *v
 {
 	if (!list_is_empty(&vspace->populating))
 		return E_BUSY;
-	err_t err = wait_for(rm, vspace->object.bank, &vspace->populating,
-	                     RM_METHOD_VSPACE_POPULATE);
+	err_t err =
+	        wait_for(rm, vspace->object.bank, &vspace->populating, RM_METHOD_VSPACE_POPULATE);
 	if (err != E_OK)
 		return err;
 	vspace->populate_at = vspace->populated = 0;
