@@ -284,7 +284,7 @@ void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64
 		(void)map_neighbour(rm, r, start + i * PAGE, false);
 }
 
-/* -- before any access -------------------------------------------------------------------------- */
+/* -- before any access ------------------------------------------------------------------------- */
 
 /* No access that the region allows faults there. *next: the address behind what is mapped so. */
 bool fault_is_laid_out(const struct rm *rm, const struct region *r, uint64_t address,

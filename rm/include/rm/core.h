@@ -317,7 +317,7 @@ struct vspace {
 	struct list waiters; /* faults, while it is being copied */
 	uint64_t cursor;
 	uint8_t phase;
-	/* The caller who waits until all is laid out; how far that is, pages that took something. */
+	/* The caller who waits until all is laid out; how far that is, pages that it took. */
 	struct list populating;
 	uint64_t populate_at, populated;
 };

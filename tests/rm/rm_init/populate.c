@@ -4,7 +4,7 @@
 
 enum { FIXED = RM_REGION_FLAGS_FIXED, OTHER = 2, ROUNDS_MAX = 6 };
 #define BASE 0x10000000ul
-#define AT(i) (BASE + (i) * 0x4000000ul)
+#define AT(i) (BASE + (i)*0x4000000ul)
 
 static err_t lay_out(cptr_t space, uint64_t *made)
 {
