@@ -31,7 +31,8 @@ static uint16_t number_of(const struct model_dataspace *m)
 
 static uint32_t bucket_of(uint16_t ds, uint64_t index)
 {
-	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >> 49);
+	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >>
+	                  (64 - MODEL_PAGES_BITS));
 }
 
 static struct model_page *page_at(const struct model_dataspace *m, uint64_t index)
@@ -519,7 +520,11 @@ bool model_is_poor(struct model_space *s, uint64_t address)
 	const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
 	                                   ? w.ds[r->dataspace].core->object.bank
 	                                   : NULL;
-	return is_scarce(s) || !payer || payer->limit - payer->used < 32;
+	if (is_scarce(s) || !payer || payer->limit - payer->used < 32)
+		return true;
+	/* A large page of what is behind is taken apart at the cost of that. */
+	const struct dataspace *behind = w.ds[r->dataspace].core->backing;
+	return behind && behind->object.bank->limit - behind->object.bank->used < 32;
 }
 
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
