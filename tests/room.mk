@@ -39,7 +39,7 @@ $(B)/image/tests/rt/rm/sel4/archive.S.o: $(B)/system/rt.cpio
 $(call image_as,tests/rt,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/rt.cpio\")
 
 # Systems that end by themselves, or cannot be started (tests/system).
-$(foreach s,once fails wrong absent,\
+$(foreach s,once fails wrong absent cramped,\
 	$(call system,tests/$(s),tests/system/$(s).manifest,init uart echo ping))
 $(call system,tests/stress,tests/system/stress.manifest,$(system_programs))
 

@@ -160,6 +160,7 @@ void region_lose(struct region *region);
 err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page);
 
 /* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
+enum { USER_LOW = 1 << 16 };
 err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,
                unsigned int attributes);
 void unmap_frame(struct rm *rm, frame_t f);
@@ -179,8 +180,14 @@ unsigned int region_attributes(const struct region *region);
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
                                    enum rm_access access, struct fault *fault);
 void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t pages);
+bool fault_is_laid_out(const struct rm *rm, const struct region *r, uint64_t address,
+                       uint64_t *next);
+err_t fault_lay_out(struct rm *rm, struct region *r, uint64_t address);
 void fault_retry(struct rm *rm, struct fault *fault);
 void fault_forget(struct rm *rm, struct fault *fault);
+
+/* -- populate.c ------------------------------------------------------------------------------ */
+bool populate_work(struct rm *rm, struct vspace *vspace);
 
 /* -- task.c ------------------------------------------------------------------------------------ */
 err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,

@@ -21,7 +21,7 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum { USER_LOW = 1 << 16, UNMAP_STEPS = 8 };
+enum { UNMAP_STEPS = 8 };
 
 static const enum abi_object table_type[LEVELS + 1] = { 0, OBJ_X86_PAGE_TABLE,
 	                                                OBJ_X86_PAGE_DIRECTORY, OBJ_X86_PDPT };
@@ -645,7 +645,7 @@ bool vspace_work(struct rm *rm, struct vspace *vspace)
 		copy_answer(rm, vspace, err);
 		return true;
 	}
-	if (!ending_step(rm, vspace))
+	if (!ending_step(rm, vspace) || !populate_work(rm, vspace))
 		return false;
 	job_end(&vspace->object);
 	return true;
@@ -683,6 +683,7 @@ err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made)
 	list_init(&vspace->asked);
 	list_init(&vspace->copying);
 	list_init(&vspace->waiters);
+	list_init(&vspace->populating);
 	vspace->root = object_get(rm, bank, OBJ_X86_PML4, 0);
 	if (vspace->root) {
 		err = take_asid(rm, vspace);
@@ -704,6 +705,7 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 		copy_end(rm, vspace);
 		answer_all(rm, &vspace->copying, E_GONE);
 	}
+	answer_all(rm, &vspace->populating, E_GONE);
 	if (!list_is_empty(&vspace->tasks)) {
 		struct list *link = list_first(&vspace->tasks);
 		struct task *task = container_of(link, struct task, vspace_link);

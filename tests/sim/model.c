@@ -32,7 +32,8 @@ static uint16_t number_of(const struct model_dataspace *m)
 
 static uint32_t bucket_of(uint16_t ds, uint64_t index)
 {
-	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >> 49);
+	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >>
+	                  (64 - MODEL_PAGES_BITS));
 }
 
 static struct model_page *page_at(const struct model_dataspace *m, uint64_t index)
@@ -548,7 +549,11 @@ bool model_is_poor(struct model_space *s, uint64_t address)
 	const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
 	                                   ? w.ds[r->dataspace].core->object.bank
 	                                   : NULL;
-	return is_scarce(s) || !payer || payer->limit - payer->used < 32;
+	if (is_scarce(s) || !payer || payer->limit - payer->used < 32)
+		return true;
+	/* A large page of what is behind is taken apart at the cost of that. */
+	const struct dataspace *behind = w.ds[r->dataspace].core->backing;
+	return behind && behind->object.bank->limit - behind->object.bank->used < 32;
 }
 
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
@@ -661,6 +666,48 @@ uint64_t model_address(const struct model_space *s)
 	if (r->flags & RM_REGION_FLAGS_GROWS_DOWN && one_in(4))
 		return (r->start - PAGE * (1 + below(one_in(10) ? 300 : 8))) & 0x7ffffffff000;
 	return r->start + page * PAGE + 8 * below(512);
+}
+
+/* -- laid out ---------------------------------------------------------------------------------- */
+
+uint64_t model_pages(const struct model_space *s)
+{
+	uint64_t pages = 0;
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		pages += (r->end - r->start) / PAGE;
+		if (r->flags & RM_REGION_FLAGS_GROWS_DOWN)
+			pages += r->first;
+	}
+	return pages;
+}
+
+/* No access that can be had faults, what a pager has apart. */
+void model_check_laid_out(struct model_space *s)
+{
+	model_follow_growth(s);
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		const struct model_dataspace *m = &w.ds[r->dataspace], *b = &w.ds[m->backing];
+		enum rm_access access = r->rights & RM_RIGHT_WRITE  ? RM_ACCESS_WRITE
+		                        : r->rights & RM_RIGHT_READ ? RM_ACCESS_READ
+		                                                    : RM_ACCESS_EXECUTE;
+		if (m->paged || (m->backing && b->paged))
+			continue;
+		MUST(!(r->flags & RM_REGION_FLAGS_GROWS_DOWN) || r->first == 0 ||
+		             r->start <= USER_LOW || region_at(s, r->start - 1) ||
+		             model_expect(s, r->start, access) != X_OK,
+		     "the region at %#lx could still grow", r->start);
+		for (uint64_t at = r->start; at < r->end; at += PAGE) {
+			bool write;
+			if (model_expect(s, at, access) != X_OK ||
+			    (r->share && model_is_poor(s, at)))
+				continue;
+			uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
+			MUST(frame && (write || access != RM_ACCESS_WRITE),
+			     "%#lx is not laid out%s", at, frame ? " for writing" : "");
+		}
+	}
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */

@@ -355,8 +355,38 @@ static void lend(void)
 	(void)send_request(&r);
 }
 
+/* A program has all its memory laid out, until there is nothing left to do: then it is so. */
+static void lay_out(void)
+{
+	enum { ROUNDS = 6, MOST = 1500 };
+	int vspace = one_in(4) ? (int)own(KIND_VSPACE) : pick(KIND_VSPACE);
+	struct model_space *s = vspace_of(vspace);
+	struct request r = { .method = RM_METHOD_VSPACE_POPULATE, .target = (uint32_t)vspace };
+	if (!s || w.waiting > SENT_MAX / 2 || model_pages(s) > MOST)
+		return;
+	drain();
+	for (unsigned int i = 0; (s = vspace_of(vspace)) != NULL; i++) {
+		MUST(i < ROUNDS, "an address space is never laid out");
+		w.populated = UINT64_MAX;
+		(void)send_request(&r);
+		drain();
+		if (w.populated == UINT64_MAX || !sim_is_held(&w.kernel, w.held[vspace].cap))
+			return;
+		if (w.populated > 0)
+			continue;
+		model_collect();
+		model_check_laid_out(s);
+		w.laid_out++;
+		return;
+	}
+}
+
 void thread_chance(void)
 {
+	if (one_in(150)) {
+		lay_out();
+		return;
+	}
 	if (one_in(12)) {
 		lend();
 		return;

@@ -216,6 +216,9 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 	case RM_METHOD_DONATE:
 		remember(words[0]);
 		break;
+	case RM_METHOD_VSPACE_POPULATE:
+		w.populated = words[0];
+		break;
 	case RM_METHOD_EVENT_NEXT:
 		if ((uint16_t)words[0] > 0) {
 			uint64_t record[RM_EVENT_WORDS_MAX];
@@ -493,6 +496,9 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
 		b->used = a->used;
 	/* So do those that a donation, which came to nothing, had made the home's own. */
 	if (r->method == RM_METHOD_DONATE && b->used - a->used + 40 < r->words[2] + 80)
+		b->used = a->used;
+	/* What was laid out stays; for a page of its own, another's mapping goes. */
+	if (r->method == RM_METHOD_VSPACE_POPULATE)
 		b->used = a->used;
 	b->moved = a->moved;
 	MUST(a->objects == b->objects, "%s: method %u leaves %ld objects (I4)", what, r->method,

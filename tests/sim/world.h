@@ -72,7 +72,8 @@ struct request {
 
 enum {
 	MODEL_DATASPACES = 1024,
-	MODEL_PAGES = 1 << 15,
+	MODEL_PAGES_BITS = 17,
+	MODEL_PAGES = 1 << MODEL_PAGES_BITS,
 	MODEL_SPACES = 128,
 	MODEL_REGIONS = 96,
 	MODEL_DONATIONS = 512,
@@ -137,6 +138,8 @@ struct world {
 	uint64_t rm_object; /* rm's endpoint, the kernel's object */
 	bool failing;       /* ops fail on purpose */
 	bool verbose, sealed;
+	uint64_t populated; /* what the last vspace_populate made; UINT64_MAX: it is not answered */
+	uint64_t laid_out;  /* spaces, of which all was found to be */
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
@@ -212,6 +215,8 @@ void model_collect(void);
 void model_count(void);
 bool model_is_crowded(void); /* as it was counted last */
 void model_check(void);
+uint64_t model_pages(const struct model_space *s); /* that its regions show */
+void model_check_laid_out(struct model_space *s);
 uint64_t model_address(const struct model_space *s);
 
 /* programs.c */

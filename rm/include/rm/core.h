@@ -322,6 +322,9 @@ struct vspace {
 	struct list waiters; /* faults, while it is being copied */
 	uint64_t cursor;
 	uint8_t phase;
+	/* The caller who waits until all is laid out; how far that is, pages that it took. */
+	struct list populating;
+	uint64_t populate_at, populated;
 };
 
 enum { LEAF_BITS = PAGE_BITS + SLOT_PAGE_BITS, TABLE_BITS = 21, LEVELS = 3 };
