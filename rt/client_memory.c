@@ -15,6 +15,7 @@
 #include <proto/guard.h>
 #include <rt/client_memory.h>
 #include <rt/sel4.h>
+#include <rt/share.h>
 
 /* client_copy.S knows them by number. */
 _Static_assert(offsetof(struct guard, mode) == 0 && offsetof(struct guard, low) == 8 &&
@@ -167,14 +168,22 @@ err_t window_begin(const struct client_window *window, uint64_t offset, uint64_t
 	return E_OK;
 }
 
+/* Zeros stand in the window, and would look like the client's memory to whoever is next. */
+__attribute__((noinline, cold)) static err_t window_clean(void)
+{
+	volatile struct guard *guard = guard_of();
+	err_t err = (err_t)guard->result;
+	guard->result = E_OK;
+	rt_window_clean(guard->low);
+	return err;
+}
+
 err_t window_end(void)
 {
 	volatile struct guard *guard = guard_of();
 	assert(guard->mode == GUARD_SUBSTITUTE);
 	guard->mode = GUARD_NONE;
-	err_t err = (err_t)guard->result;
-	guard->result = E_OK;
-	return err;
+	return __builtin_expect(guard->result != E_OK, 0) ? window_clean() : E_OK;
 }
 
 err_t window_run(const struct client_window *window, uint64_t offset, uint64_t bytes,
@@ -188,6 +197,9 @@ err_t window_run(const struct client_window *window, uint64_t offset, uint64_t b
 void window_drop(void)
 {
 	volatile struct guard *guard = guard_of();
+	bool is_in_place = guard->mode == GUARD_SUBSTITUTE;
 	guard->mode = GUARD_NONE;
+	if (is_in_place && guard->result != E_OK)
+		(void)window_clean();
 	guard->result = E_OK;
 }

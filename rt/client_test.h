@@ -13,6 +13,7 @@
 #include <lib/range.h>
 #include <proto/guard.h>
 #include <rt/client_memory.h>
+#include <rt/share.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -51,6 +52,15 @@ static inline struct client_window window(void *at, uint64_t bytes)
 static inline void rights(const void *at, size_t bytes, int prot)
 {
 	CHECK(mprotect((void *)(uintptr_t)at, bytes, prot) == 0);
+}
+
+/* What rt/window.c has rm do: here zeros are taken out by restore() alone. */
+static unsigned int cleaned; /* so often, the last time at: */
+static uint64_t cleaned_at;
+void rt_window_clean(uint64_t at)
+{
+	cleaned++;
+	cleaned_at = at;
 }
 
 /* -- rm ---------------------------------------------------------------------------------------- */

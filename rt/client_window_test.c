@@ -16,7 +16,7 @@ static void test_in_place(void)
 	CHECK(guard()->mode == GUARD_SUBSTITUTE && guard()->low == low);
 	CHECK(guard()->high == low + 3 * PAGE);
 	CHECK(at[0] == pattern(10));
-	CHECK(window_end() == E_OK && guard()->mode == GUARD_NONE);
+	CHECK(window_end() == E_OK && guard()->mode == GUARD_NONE && cleaned == 0);
 
 	/* Any page goes: zeros from then on, writes go in, the others stay. */
 	for (size_t gone = 0; gone < 3; gone++) {
@@ -29,6 +29,8 @@ static void test_in_place(void)
 		CHECK(at[gone * PAGE + 1] == 9);
 		CHECK(guard()->mode == GUARD_SUBSTITUTE);
 		CHECK(window_end() == why && guard()->address == (uint64_t)client + gone * PAGE);
+		/* The zeros are taken out. */
+		CHECK(cleaned == gone + 1 && cleaned_at == (uint64_t)client);
 		/* The next one is not to blame. */
 		CHECK(window_begin(&w, 0, PAGE, (void **)&at) == E_OK && window_end() == E_OK);
 		restore();
@@ -122,7 +124,11 @@ static void test_narrow(void)
 
 	/* Dropped: so is what came of it. */
 	CHECK(window_begin(&w, 0, 8, (void **)&at) == E_OK && at[0] == 0);
+	unsigned int before = cleaned;
 	window_drop();
+	CHECK(cleaned == before + 1 && cleaned_at == (uint64_t)client);
+	window_drop();
+	CHECK(cleaned == before + 1);
 	CHECK(guard()->mode == GUARD_NONE && crashes(touch, client + 2 * PAGE));
 	CHECK(window_begin(&w, 0, 8, (void **)&at) == E_OK && window_end() == E_OK);
 	restore();

@@ -53,6 +53,18 @@ static void own_session_severed(const struct rm_session_severed_event *it)
 		rt_event_hooks.client_severed(it);
 }
 
+static void own_shared(const struct rm_shared_event *it)
+{
+	if (rt_event_hooks.shared)
+		rt_event_hooks.shared(it);
+}
+
+static void own_donated(const struct rm_donated_event *it)
+{
+	if (rt_event_hooks.donated)
+		rt_event_hooks.donated(it);
+}
+
 static void own_name_up(const struct rm_name_up_event *it)
 {
 	if (rt_event_hooks.name_up && it->cookie & RT_COOKIE)
@@ -79,6 +91,8 @@ static void handle(unsigned int number, const uint64_t *body, unsigned int lengt
 	switch (number) {
 		EVENT(RM_EVENT_SESSION_OPENED, session_opened, own_session_opened(&it))
 		EVENT(RM_EVENT_SESSION_SEVERED, session_severed, own_session_severed(&it))
+		EVENT(RM_EVENT_SHARED, shared, own_shared(&it))
+		EVENT(RM_EVENT_DONATED, donated, own_donated(&it))
 		EVENT(RM_EVENT_NAME_UP, name_up, own_name_up(&it))
 		EVENT(RM_EVENT_TASK_DIED, task_died, (void)0)
 		EVENT(RM_EVENT_FAULT_DONE, fault_done, (void)0)

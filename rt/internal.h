@@ -81,6 +81,8 @@ struct rt_event_hooks {
 	void (*opened)(const struct rm_session_opened_event *it);
 	bool (*server_severed)(const struct rm_session_severed_event *it); /* it was one of ours */
 	void (*client_severed)(const struct rm_session_severed_event *it);
+	void (*shared)(const struct rm_shared_event *it);
+	void (*donated)(const struct rm_donated_event *it);
 	void (*name_up)(uint64_t cookie);
 };
 extern struct rt_event_hooks rt_event_hooks;

@@ -213,6 +213,26 @@ static bool on_severed(const struct rm_session_severed_event *it)
 	return true;
 }
 
+static struct rt_client *client_of(rm_session_t session)
+{
+	const struct rt_badge *badge = rt_badge_find(&server->badges, session.raw);
+	return badge && badge == &badge->client->badge ? badge->client : NULL;
+}
+
+static void on_shared(const struct rm_shared_event *it)
+{
+	struct rt_client *client = client_of(it->session);
+	if (client && server->service->shared)
+		server->service->shared(server->self, client, it);
+}
+
+static void on_donated(const struct rm_donated_event *it)
+{
+	struct rt_client *client = client_of(it->session);
+	if (client && server->service->donated)
+		server->service->donated(server->self, client, it);
+}
+
 void rt_client_sever(struct rt_client *client)
 {
 	(void)rm_session_sever(RT_TASK,
@@ -668,6 +688,8 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	server = s;
 	rt_event_hooks.opened = on_opened;
 	rt_event_hooks.server_severed = on_severed;
+	rt_event_hooks.shared = on_shared;
+	rt_event_hooks.donated = on_donated;
 	rt_server_trace(s, rt_trace_is_wanted());
 	err_t err = server_init(s);
 	if (err != E_OK)

@@ -70,6 +70,7 @@ static void bank_init(struct rm *rm, struct bank *bank)
 	list_init(&bank->sibling);
 	list_init(&bank->objects);
 	list_init(&bank->entries);
+	list_init(&bank->lent);
 	for (unsigned int i = 0; i < SLABS; i++)
 		slab_init(&bank->slab[i], &bank->pages, bytes[i]);
 }
@@ -178,7 +179,7 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 			object_kill(rm, object);
 		return false;
 	}
-	if (bank->object_count > 0 || bank->child_count > 0)
+	if (bank->object_count > 0 || bank->child_count > 0 || donation_inherit(bank))
 		return false;
 	bank_free(rm, bank);
 	return true;

@@ -11,7 +11,7 @@
  * go, then its pages are shared, in steps. Whoever faults meanwhile waits, so the copy is as the
  * original was at one moment.
  *
- * Pinned pages are never shared: they are copied at once.
+ * Pinned pages, and donated ones, are never shared: they are copied at once.
  *
  * A large page has the content of up to LARGE_PAGES pages (ds->large says of which); it is mapped
  * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
@@ -102,7 +102,8 @@ static err_t page_copy(struct rm *rm, struct bank *bank, const struct page *from
 
 static struct page *own_page(const struct dataspace *ds, uint64_t index)
 {
-	return (struct page *)radix_get(&ds->pages, index);
+	struct page *page = (struct page *)radix_get(&ds->pages, index);
+	return page && page->frame ? page : NULL;
 }
 
 static struct large *large_at(const struct dataspace *ds, uint64_t index)
@@ -196,6 +197,8 @@ static void clear_page(struct rm *rm, struct dataspace *ds, uint64_t index)
 	if (ds->flags & RM_DATASPACE_FLAGS_PINNED)
 		page_unpin(rm, ds->object.bank, page);
 	page_drop(rm, ds->object.bank, page);
+	if (ds->donation)
+		donation_pay(ds->donation);
 }
 
 /* -- large pages ------------------------------------------------------------------------------- */
@@ -354,6 +357,62 @@ err_t dataspace_own(struct rm *rm, struct dataspace *ds, uint64_t index, struct 
 	return E_OK;
 }
 
+/* -- for donations ----------------------------------------------------------------------------- */
+
+bool dataspace_has(const struct dataspace *ds, uint64_t index)
+{
+	return any_page(ds, index) != NULL;
+}
+
+/* The page as one of the dataspace's alone, of zeros if there is none, not in a large one. */
+err_t dataspace_take(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
+{
+	err_t err = dataspace_split(rm, ds, index);
+	*page = own_page(ds, index);
+	if (err == E_OK && !*page)
+		return dataspace_fill(rm, ds, index, page);
+	return err == E_OK ? dataspace_own(rm, ds, index, page) : err;
+}
+
+/* Its frame, which nothing shows any more, is the caller's; who pays for it is, too. */
+frame_t dataspace_leave(struct rm *rm, struct dataspace *ds, uint64_t index)
+{
+	const struct lib_pages nodes = bank_nodes(ds->object.bank);
+	struct page *page = (struct page *)radix_remove(&ds->pages, &nodes, index);
+	frame_t f = page->frame;
+	unmap_frame(rm, f);
+	record_put(ds->object.bank, SLAB_PAGE, page);
+	ds->resident--;
+	return f;
+}
+
+/* A record for a page whose frame is to come; until then the page is not there. */
+err_t dataspace_place(struct dataspace *ds, uint64_t index)
+{
+	struct page *page = record_get(ds->object.bank, SLAB_PAGE);
+	if (!page)
+		return E_NOMEM;
+	*page = (struct page){ .holders = 1 };
+	err_t err = set_page(ds, index, page);
+	if (err != E_OK)
+		record_put(ds->object.bank, SLAB_PAGE, page);
+	return err;
+}
+
+struct page *dataspace_placed(const struct dataspace *ds, uint64_t index)
+{
+	struct page *page = (struct page *)radix_get(&ds->pages, index);
+	return page && !page->frame ? page : NULL;
+}
+
+void dataspace_unplace(struct dataspace *ds, uint64_t index)
+{
+	const struct lib_pages nodes = bank_nodes(ds->object.bank);
+	if (dataspace_placed(ds, index))
+		record_put(ds->object.bank, SLAB_PAGE,
+		           (void *)radix_remove(&ds->pages, &nodes, index));
+}
+
 /* -- making and holding ------------------------------------------------------------------------ */
 
 err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t size, bool internal,
@@ -365,6 +424,7 @@ err_t dataspace_new(struct rm *rm, struct bank *bank, uint8_t kind, uint64_t siz
 	struct dataspace *ds = *made;
 	radix_init(&ds->pages);
 	radix_init(&ds->large);
+	interval_map_init(&ds->away);
 	ds->size = size;
 	ds->kind = kind;
 	ds->internal = internal;
@@ -436,7 +496,7 @@ static void work_end(struct rm *rm, struct dataspace *ds)
 err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank *bank,
                            uint64_t first, uint64_t size, struct dataspace **made)
 {
-	if (source->copy || source->object.dying || source->work != WORK_NONE)
+	if (source->copy || source->giving || source->object.dying || source->work != WORK_NONE)
 		return E_BUSY;
 	if (source->kind == RM_DATASPACE_KIND_PAGED || source->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_UNSUPPORTED;
@@ -458,7 +518,7 @@ err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank 
 static err_t copy_page(struct rm *rm, struct dataspace *to, uint64_t index, struct page *page)
 {
 	struct page *mine = page;
-	if (page->pins > 0 || to->object.bank != to->source->object.bank ||
+	if (page->pins > 0 || to->object.bank != to->source->object.bank || to->source->donation ||
 	    page_is_large(rm, page)) {
 		err_t err = page_copy(rm, to->object.bank, page, index, &mine);
 		if (err != E_OK)
@@ -719,14 +779,17 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 	}
 	answer_all(rm, &ds->working, E_GONE);
 	dataspace_wake(rm, ds);
-	if (ds->copy || cut_region(rm, ds) || !trim_step(rm, ds, 0) || cut_shadow(ds) ||
-	    cut_share(ds) || ds->object.holders > 0)
+	if (ds->copy || ds->giving || cut_region(rm, ds) || !trim_step(rm, ds, 0) ||
+	    cut_shadow(ds) || cut_share(ds) || donation_orphan(ds) || ds->object.holders > 0)
 		return false;
 	list_remove(&ds->shadow_link);
 	list_remove(&ds->pager_link);
 	if (ds->pager)
 		event_cancel(rm, ds->pager, &ds->detached_event);
+	struct donation *donation = ds->donation;
 	object_free(rm, &ds->object);
+	if (donation)
+		donation_lose(rm, donation);
 	return true;
 }
 
@@ -846,7 +909,8 @@ err_t on_dataspace_resize(struct rm *rm, struct proto_request *request, struct d
 {
 	if (!(rights_of(request->badge) & RM_RIGHT_WRITE))
 		return E_PERM;
-	if (ds->work != WORK_NONE || ds->copy || ds->flags || ds->kind == RM_DATASPACE_KIND_DEVICE)
+	if (ds->work != WORK_NONE || ds->copy || ds->giving || ds->donation || ds->flags ||
+	    ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_BUSY;
 	if (in->size < ds->size) {
 		err_t err = wait_for(rm, ds->object.bank, &ds->working, RM_METHOD_DATASPACE_RESIZE);

@@ -76,6 +76,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 	struct watch *watch;
 	struct fault *fault;
 	struct share *share;
+	struct donation *donation;
 	unsigned int length;
 	switch (event->number) {
 	case RM_EVENT_SESSION_OPENED:
@@ -115,6 +116,11 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		return BODY(shared, .session = { slotmap_id(&rm->objects, share->session) },
 		            .share = { slotmap_id(&rm->objects, share) }, .size = share->size,
 		            .rights = share->rights);
+	case RM_EVENT_DONATED:
+		donation = container_of(event, struct donation, donated);
+		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },
+		            .donation = { slotmap_id(&rm->objects, donation) },
+		            .size = donation->away.end - donation->away.start);
 	default:
 		assert(event->number == RM_EVENT_FAULT_DONE);
 		fault = container_of(event, struct fault, event);

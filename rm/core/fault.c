@@ -8,6 +8,7 @@
  *   being copied                 wait
  *   beyond the dataspace's end   lost
  *   a page that a pager has      wait, and tell it
+ *   donated                      lost
  *   no page                      one of zeros, which the bank pays for; or a large one
  *   in a large page              that is mapped, or the page is taken out of it
  *   shared, and written to       a page of its own
@@ -88,12 +89,11 @@ static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, u
 }
 
 /* Whether a page may be made where none is. */
-static bool may_fill(const struct dataspace *ds, uint64_t index)
+static bool may_fill(struct dataspace *ds, uint64_t index)
 {
-	const struct dataspace *source =
-	        ds->backing && index < ds->backing->size ? ds->backing : ds;
+	const struct dataspace *source = source_of(ds, index);
 	return !ds->lost && !source->lost && source->kind != RM_DATASPACE_KIND_PAGED &&
-	       source->kind != RM_DATASPACE_KIND_DEVICE;
+	       source->kind != RM_DATASPACE_KIND_DEVICE && !donation_took(source, index);
 }
 
 /* One page of a region, which nobody waits for. False: it could not be. */
@@ -175,7 +175,7 @@ static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
 	uint64_t index = index_of(r, address), next = index;
 	if (address % (1ull << LARGE_BITS) != 0 || ds->backing || ds->flags ||
 	    bank->limit - bank->used < LARGE_BANK_MIN || index + LARGE_PAGES > ds->size ||
-	    !shows_large(r, address) ||
+	    !shows_large(r, address) || !donation_spares(ds, index, index + LARGE_PAGES) ||
 	    (radix_next(&ds->pages, &next) && next < index + LARGE_PAGES) ||
 	    radix_get(&ds->large, index / LARGE_PAGES) ||
 	    dataspace_fill_large(rm, ds, index) != E_OK)

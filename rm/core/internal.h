@@ -143,6 +143,12 @@ void dataspace_detach(struct rm *rm, struct dataspace *ds);
 void dataspace_timeout(struct rm *rm, struct dataspace *ds);
 err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
                      struct dataspace *to, uint64_t to_index, uint64_t count);
+bool dataspace_has(const struct dataspace *ds, uint64_t index);
+err_t dataspace_take(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page);
+frame_t dataspace_leave(struct rm *rm, struct dataspace *ds, uint64_t index);
+err_t dataspace_place(struct dataspace *ds, uint64_t index);
+struct page *dataspace_placed(const struct dataspace *ds, uint64_t index);
+void dataspace_unplace(struct dataspace *ds, uint64_t index);
 void page_drop(struct rm *rm, struct bank *bank, struct page *page);
 void page_unpin(struct rm *rm, struct bank *bank, struct page *page);
 bool page_pin(struct bank *bank, struct page *page);
@@ -232,6 +238,16 @@ bool share_reap(struct rm *rm, struct share *share);
 bool share_lives(const struct rm *rm, uint64_t id);
 void window_restore(struct rm *rm, struct region *window);
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address);
+
+/* -- donation.c ------------------------------------------------------------------------------ */
+bool donation_took(const struct dataspace *ds, uint64_t index);
+bool donation_spares(const struct dataspace *ds, uint64_t first, uint64_t end);
+bool donation_work(struct rm *rm, struct donation *donation);
+bool donation_inherit(struct bank *bank);
+bool donation_orphan(struct dataspace *home);
+bool donation_detach(struct rm *rm, struct session *session);
+void donation_pay(struct donation *donation);
+void donation_lose(struct rm *rm, struct donation *donation);
 
 /* -- trace.c -------------------------------------------------------------------------------- */
 bool trace_request(struct rm *rm, struct proto_request *request);

@@ -109,6 +109,8 @@ static bool job_step(struct rm *rm, struct object *object)
 		return thread_reap(rm, (struct thread *)object);
 	case KIND_SHARE:
 		return share_reap(rm, (struct share *)object);
+	case KIND_DONATION:
+		return donation_work(rm, (struct donation *)object);
 	default:
 		assert(object->kind == KIND_SESSION);
 		return session_step(rm, (struct session *)object);

@@ -271,7 +271,8 @@ static void client_leaves(struct rm *rm, struct session *s)
 /* No capability of it is left, and no window on memory of the client's. */
 bool session_is_cut(const struct session *s)
 {
-	return list_is_empty(&s->roots) && list_is_empty(&s->shares);
+	return list_is_empty(&s->roots) && list_is_empty(&s->shares) &&
+	       list_is_empty(&s->donations);
 }
 
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
@@ -305,6 +306,8 @@ bool session_is_small(const struct session *s)
  */
 bool session_step(struct rm *rm, struct session *s)
 {
+	if (donation_detach(rm, s))
+		return false;
 	if (!list_is_empty(&s->shares) && (s->object.dying || list_is_empty(&s->roots))) {
 		struct share *share =
 		        container_of(list_first(&s->shares), struct share, session_link);
@@ -440,7 +443,7 @@ err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *cli
 	}
 	struct list *const lists[] = { &s->roots,       &s->notifications, &s->shares,
 		                       &s->faulted,     &s->connecting,    &s->severing,
-		                       &s->client_link, &s->server_link };
+		                       &s->client_link, &s->server_link,   &s->donations };
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
 	event_init(&s->opened, RM_EVENT_SESSION_OPENED);

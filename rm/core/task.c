@@ -45,7 +45,8 @@ static err_t pin_buffer(struct rm *rm, struct thread *thread, uint64_t address)
 	if (!ds || ds->object.dying || !(r->rights & RM_RIGHT_WRITE) ||
 	    ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_INVAL;
-	if (ds->object.bank != thread->object.bank || task->vspace->copier || ds->copy)
+	if (ds->object.bank != thread->object.bank || task->vspace->copier || ds->copy ||
+	    ds->giving || ds->donation)
 		return E_PERM;
 	if (fault_resolve(rm, task->vspace, address, RM_ACCESS_WRITE, &thread->fault) !=
 	    RM_FAULT_RESULT_RESUME) {

@@ -15,6 +15,7 @@ void model_reset(void)
 {
 	memset(w.ds, 0, sizeof(w.ds));
 	memset(w.space, 0, sizeof(w.space));
+	memset(w.donation, 0, sizeof(w.donation));
 	memset(w.buckets, 0, 4ull * MODEL_PAGES);
 	for (uint32_t i = 1; i < MODEL_PAGES; i++)
 		w.pages[i].next = i + 1 < MODEL_PAGES ? i + 1 : 0;
@@ -203,6 +204,28 @@ void model_supply(struct model_dataspace *to, uint64_t first, struct model_datas
 			at = &w.pages[*at].next;
 		*at = p->next;
 		page_forget((uint32_t)(p - w.pages));
+	}
+}
+
+/* Pages that are donated, or given back, as far as there is a place for them. */
+void model_move(struct model_dataspace *to, uint64_t to_first, struct model_dataspace *from,
+                uint64_t first, uint64_t count, bool kept)
+{
+	model_keep_shadows(from);
+	model_keep_shadows(to);
+	uint32_t *at = &from->pages;
+	while (*at) {
+		uint32_t i = *at;
+		struct model_page p = w.pages[i];
+		if (p.index < first || p.index - first >= count) {
+			at = &w.pages[i].next;
+			continue;
+		}
+		*at = p.next;
+		page_forget(i);
+		uint64_t index = to_first + p.index - first;
+		if (kept && index < to->size)
+			(void)page_add(to, index, p.words);
 	}
 }
 
@@ -454,7 +477,7 @@ void model_clone(struct model_space *to, struct model_space *from)
 
 static bool unsettled(const struct model_dataspace *m)
 {
-	return m->trims || is_dying(m) || m->core->work == WORK_TRIM;
+	return m->trims || is_dying(m) || m->core->work == WORK_TRIM || donate_moves(m);
 }
 
 enum expected model_expect(struct model_space *s, uint64_t address, enum rm_access access)
@@ -485,6 +508,9 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	bool is_cut = m->backing && !living(b->id), is_backed = m->backing && !is_cut;
 	if (unsettled(m) || (is_backed && unsettled(b)))
 		return X_ANY;
+	enum expected away = donate_expect(m, index);
+	if (away != X_OK && index < m->size)
+		return away == X_LOST && r->share ? X_GONE : away;
 	if (index >= m->size)
 		return r->share ? X_GONE : X_LOST;
 	if (m->core->copy)
@@ -496,6 +522,9 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	bool behind = is_backed && index < b->size;
 	if (behind && page_at(b, index))
 		return X_OK;
+	away = behind ? donate_expect(b, index) : X_OK;
+	if (away != X_OK)
+		return away == X_LOST && r->share ? X_GONE : away;
 	bool lost = is_cut || m->lost || m->core->lost || (behind && b->core->lost);
 	if ((m->paged || (behind && b->paged)) && !lost)
 		return X_WAIT;

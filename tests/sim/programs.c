@@ -146,8 +146,7 @@ static uint32_t own(uint8_t kind)
 	return i;
 }
 
-/* The held capability to an object; -1: nobody has one. */
-static int held_of(const struct object *o)
+int held_of(const struct object *o)
 {
 	uint64_t id = slotmap_id(&w.rm.objects, o);
 	for (uint32_t i = 0; i < w.held_count; i++)
@@ -294,6 +293,8 @@ static void want_much(void)
 		if (send_request(&end) != E_OK || send_request(&r) != E_OK)
 			return;
 	}
+	if (one_in(3))
+		donate_page(memory, LARGE_PAGES + below(LARGE_PAGES));
 	sweep(s, map.start);
 	for (unsigned int i = (unsigned int)below(6); i > 0 && w.held[memory].badge == badge; i--)
 		use_large((uint32_t)vspace, memory, map.start, map.size);
@@ -388,6 +389,10 @@ void thread_chance(void)
 	}
 	if (one_in(12)) {
 		lend();
+		return;
+	}
+	if (one_in(10)) {
+		donate_chance();
 		return;
 	}
 	if (one_in(w.seed % 4 ? 60 : 6)) {

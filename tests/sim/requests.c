@@ -213,6 +213,7 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 	case RM_METHOD_SESSION_MINT_NOTIFICATION:
 	case RM_METHOD_NOTIFICATION_CREATE:
 	case RM_METHOD_SHARE_CREATE:
+	case RM_METHOD_DONATE:
 		remember(words[0]);
 		break;
 	case RM_METHOD_VSPACE_POPULATE:
@@ -272,6 +273,7 @@ void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned
 	if (label == 0)
 		ids_answered(s, words);
 	answered_late(s, label == 0, cap);
+	donate_answered(s, label == 0, words);
 	if (label == 0 && s->method == RM_METHOD_REGION_MAP)
 		map_answered(s, words);
 	if (label == 0 && s->method == RM_METHOD_WINDOW_MAP)
@@ -411,8 +413,10 @@ uint64_t send_request(const struct request *r)
 		sim_kernel_ops.remove(&w.kernel, w.rm.receive);
 	uint64_t label = now ? proto_reply_label(&q) : (uint64_t)E_PENDING;
 	MUST(!is_old || label == E_GONE, "an old id is answered with %lu (I6)", label);
-	if (label == 0 || !now)
+	if (label == 0 || !now) {
 		taken(s, !now);
+		donate_sent(s, !now);
+	}
 	if (now)
 		sim_kernel_ops.answer(&w.kernel, with, label, q.reply, q.reply_length, q.cap_out);
 	else
@@ -431,6 +435,7 @@ bool rm_work(void)
 	w.steps_rm++;
 	if (w.kernel.ops - ops > w.ops_step_max)
 		w.ops_step_max = w.kernel.ops - ops;
+	donate_follow();
 	for (unsigned int i = 0; i < MODEL_SPACES; i++)
 		if (w.space[i].id && w.space[i].unsettled &&
 		    list_is_empty(&w.space[i].core->ending))
@@ -491,6 +496,9 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
 		b->used = a->used;
 	/* What was laid out stays; for a page of its own, another's mapping goes. */
 	if (r->method == RM_METHOD_VSPACE_POPULATE)
+		b->used = a->used;
+	/* So do those that a donation, which came to nothing, had made the home's own. */
+	if (r->method == RM_METHOD_DONATE && b->used - a->used + 40 < r->words[2] + 80)
 		b->used = a->used;
 	b->moved = a->moved;
 	MUST(a->objects == b->objects, "%s: method %u leaves %ld objects (I4)", what, r->method,
@@ -569,18 +577,24 @@ static void try_poor(const struct request *r)
 	}
 }
 
+uint64_t request_any(const struct request *r)
+{
+	bool ends = r->method == RM_METHOD_EVENT_NEXT || r->method == RM_METHOD_BANK_DESTROY;
+	if (one_in(100) && !ends)
+		try_failing(r);
+	else if (one_in(100) && !ends)
+		try_poor(r);
+	else
+		return send_request(r);
+	return E_CANCELLED; /* it was asked many times */
+}
+
 void request_chance(void)
 {
 	struct request r;
 	if (!make_up(&r) || w.waiting > SENT_MAX - 40)
 		return;
-	bool ends = r.method == RM_METHOD_EVENT_NEXT || r.method == RM_METHOD_BANK_DESTROY;
-	if (one_in(100) && !ends)
-		try_failing(&r);
-	else if (one_in(100) && !ends)
-		try_poor(&r);
-	else
-		(void)send_request(&r);
+	(void)request_any(&r);
 	/* Whoever learns that an object is gone mostly drops it. */
 	for (unsigned int i = 0; i < 2 && w.held_count; i++) {
 		uint32_t h = (uint32_t)below(w.held_count);

@@ -76,6 +76,7 @@ enum {
 	MODEL_PAGES = 1 << MODEL_PAGES_BITS,
 	MODEL_SPACES = 128,
 	MODEL_REGIONS = 96,
+	MODEL_DONATIONS = 512,
 	MODEL_WORDS = 4
 };
 
@@ -110,6 +111,14 @@ struct model_space {
 	struct model_region region[MODEL_REGIONS];
 };
 
+/* Pages [first, first + size) of home, which are in given; owed: the core's, as it was last. */
+struct model_donation {
+	uint64_t id; /* 0: not used */
+	uint64_t home, given, first, size, owed;
+	bool wiped, takes, returns; /* takes, returns: on their way */
+	bool returned;              /* the pages, as far as the model goes */
+};
+
 /* What an access must come to. */
 enum expected { X_ANY, X_OK, X_WAIT, X_NO_REGION, X_NO_RIGHT, X_LOST, X_GONE };
 
@@ -133,7 +142,7 @@ struct world {
 	uint64_t laid_out;  /* spaces, of which all was found to be */
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
-	uint64_t chunks_moved, windows, guarded;
+	uint64_t chunks_moved, windows, guarded, donations, returned;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	struct guard guard_was;
@@ -144,6 +153,7 @@ struct world {
 	uint32_t page_free, ds_next;
 	bool crowded;
 	struct model_space space[MODEL_SPACES];
+	struct model_donation donation[MODEL_DONATIONS];
 	uint64_t boot_pages;
 	uint64_t errors[64];
 	uint64_t method_ok[256], method_all[256];
@@ -164,6 +174,7 @@ bool make_up(struct request *r);
 
 /* requests.c */
 uint64_t send_request(const struct request *r);
+uint64_t request_any(const struct request *r); /* perhaps failing on purpose */
 void request_chance(void);
 uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
 void drop(uint32_t index);
@@ -183,6 +194,8 @@ void model_copy(struct model_dataspace *to, struct model_dataspace *from, uint64
                 uint64_t size);
 void model_supply(struct model_dataspace *to, uint64_t first, struct model_dataspace *from,
                   uint64_t from_first, uint64_t count);
+void model_move(struct model_dataspace *to, uint64_t to_first, struct model_dataspace *from,
+                uint64_t first, uint64_t count, bool kept);
 struct model_space *model_space_new(struct vspace *core);
 void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_t at,
                struct model_dataspace *ds, uint8_t rights_max);
@@ -207,5 +220,15 @@ void model_check_laid_out(struct model_space *s);
 uint64_t model_address(const struct model_space *s);
 
 /* programs.c */
+int held_of(const struct object *o); /* the held capability to it; -1: nobody has one */
 void thread_chance(void);
 void server_chance(void);
+
+/* donate.c */
+void donate_chance(void);
+void donate_page(uint32_t memory, uint64_t index);
+void donate_follow(void);
+void donate_sent(const struct sent *s, bool parked);
+void donate_answered(const struct sent *s, bool well, const uint64_t *words);
+enum expected donate_expect(const struct model_dataspace *m, uint64_t index);
+bool donate_moves(const struct model_dataspace *m);

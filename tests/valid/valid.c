@@ -133,6 +133,11 @@ static void check_dataspace(struct walk *w, const struct dataspace *ds)
 	must(w, radix_valid(&ds->pages) && radix_valid(&ds->large),
 	     "a dataspace's indices are valid");
 	for (; (page = (struct page *)radix_next(&ds->pages, &index)) != NULL; index++) {
+		if (!page->frame) {
+			must(w, ds->giving || (ds->donation && ds->donation->home),
+			     "a place for a page is kept while a donation moves");
+			continue;
+		}
 		must(w, !page_is_large(w->rm, page), "a page by itself is not large");
 		check_page(w, ds, page, index);
 		resident++;
@@ -153,6 +158,21 @@ static void check_dataspace(struct walk *w, const struct dataspace *ds)
 	     at = list_after(&ds->shadows, at))
 		must(w, container_of(at, struct dataspace, shadow_link)->backing == ds,
 		     "a shadow is backed");
+}
+
+/* This region, and those that follow, show all of the large page. */
+static bool shows_whole(const struct region *r, const struct leaf *leaf, const struct mapping *m)
+{
+	uint64_t end = leaf->base + (1ull << LARGE_BITS);
+	while (r->interval.end < end) {
+		const struct interval *next = interval_next(&r->interval);
+		const struct region *upper = next ? container_of(next, struct region, interval) : r;
+		if (!next || next->start != r->interval.end || upper->dataspace != r->dataspace ||
+		    (m->writable && !(upper->rights & RM_RIGHT_WRITE)))
+			return false;
+		r = upper;
+	}
+	return true;
 }
 
 /* What is mapped is what the regions say. */
@@ -191,6 +211,8 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
 		must(w, !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index)),
 		     "what is mapped as a whole is whole");
+		must(w, !leaf->large || !list_is_empty(&vspace->ending) || shows_whole(r, leaf, m),
+		     "regions show all of what is mapped as a whole");
 		bool may = r->rights & RM_RIGHT_WRITE || !list_is_empty(&r->ending);
 		must(w, !m->writable || (may && !shared),
 		     "what may be written is the region's own");
@@ -254,6 +276,26 @@ static void check_session(struct walk *w, const struct session *s)
 		     "a root is of its session");
 }
 
+/* What is owed is there, or was passed on (I11). */
+static void check_donation(struct walk *w, const struct donation *d)
+{
+	uint64_t owed = 0;
+	const struct dataspace *ds = d->dataspace;
+	if (d->object.dying || !ds || ds->object.dying || ds->giving ||
+	    (d->home && d->home->giving == d))
+		return;
+	for (struct interval *i = interval_first(&ds->away); i; i = interval_next(i))
+		owed += container_of(i, struct donation, away)->owed;
+	must(w, d->owed == ds->resident + owed, "what is owed is there (I11)");
+	must(w, ds->object.bank == d->object.bank && ds->donation == d,
+	     "a donation's dataspace is the session's");
+	uint64_t index = 0;
+	const struct page *page;
+	for (; (page = (struct page *)radix_next(&ds->pages, &index)) != NULL; index++)
+		must(w, page->holders == 1 && page->pins == 0,
+		     "a donated page is nobody else's (I10)");
+}
+
 static void check_object(struct walk *w, const struct object *object)
 {
 	switch (object->kind) {
@@ -268,6 +310,9 @@ static void check_object(struct walk *w, const struct object *object)
 		break;
 	case KIND_TASK:
 		check_task(w, (const struct task *)object);
+		break;
+	case KIND_DONATION:
+		check_donation(w, (const struct donation *)object);
 		break;
 	case KIND_SESSION:
 		check_session(w, (const struct session *)object);

@@ -142,6 +142,7 @@ enum kind {
 	KIND_ROOT,
 	KIND_NOTIFICATION,
 	KIND_SHARE,
+	KIND_DONATION,
 };
 
 /* The top four bits of a badge: rights to a dataspace, or what else the capability is for. */
@@ -193,6 +194,7 @@ struct bank {
 	uint8_t priority_max;
 	uint64_t pinned, pin_limit;
 	struct session *session; /* whose bank it is, if one's */
+	struct list lent;        /* donations that it gets its limit back from */
 	struct rm *rm;
 	struct lib_pages pages;
 	struct list entries; /* its pages of the slot map that have free places */
@@ -202,7 +204,7 @@ struct bank {
 
 /* A page of memory, in one dataspace or, until one of them writes, in several of one bank. */
 struct page {
-	frame_t frame; /* FRAME_PAGE; of CHUNK_LARGE: LARGE_PAGES pages in one */
+	frame_t frame; /* FRAME_PAGE; of CHUNK_LARGE: LARGE_PAGES pages in one; 0: to come */
 	uint32_t holders;
 	uint32_t pins;
 };
@@ -224,7 +226,10 @@ struct dataspace {
 	uint64_t size;
 	struct dataspace *backing; /* where pages are that are not here; never itself backed */
 	struct list shadows, shadow_link;
-	struct list shares; /* of its pages */
+	struct list shares;        /* of its pages */
+	struct interval_map away;  /* its pages that are donated, by their numbers */
+	struct donation *giving;   /* one that is being moved out of it, or back */
+	struct donation *donation; /* that its pages come from */
 	struct list regions;
 	uint32_t regions_count;
 	uint8_t kind, flags, caching, rights;
@@ -364,7 +369,7 @@ struct session {
 	struct object object;         /* in its own bank, which goes with it */
 	struct task *client, *server; /* NULL: dead, or done with it */
 	struct list client_link, server_link;
-	struct list roots, notifications, shares;
+	struct list roots, notifications, shares, donations;
 	struct list faulted; /* threads of the server, which go on when it is severed */
 	slot_t endpoint;     /* the server's */
 	uint32_t deadline_ms;
@@ -396,6 +401,25 @@ struct share {
 	uint64_t first, size;
 	uint8_t rights;
 	struct event shared;
+};
+
+/* Pages that the session's client gave its server. */
+struct donation {
+	struct object object; /* in the session's bank */
+	struct session *session;
+	struct list session_link;
+	struct dataspace *dataspace; /* the server's; NULL: gone */
+	struct dataspace *home;      /* where they come from; NULL: gone */
+	struct interval away;        /* in the home's */
+	struct bank *lender;         /* whose limit they came with, and owed how much of it */
+	struct list lender_link;
+	uint64_t owed;
+	uint64_t cursor; /* of a move: see donation.c */
+	struct list working;
+	err_t error;
+	uint8_t phase;
+	bool took, returns, wipes;
+	struct event donated;
 };
 
 /* A small kernel object: a session's notification; a task's reply object, or endpoint. */
@@ -447,6 +471,7 @@ union any_object {
 	struct root root;
 	struct notification notification;
 	struct share share;
+	struct donation donation;
 };
 
 /* -- the whole ------------------------------------------------------------------------------ */

@@ -111,10 +111,9 @@ err_t window_begin(const struct client_window *window, uint64_t offset, uint64_t
 
 /*
  * E_OK: all of it was the client's memory all the time. Else why the first page that was not went:
- * what was read is worthless, what was written may be lost. *at is no more to be used.
- *
- * After an error the zeros stay where they are, and look like the client's memory to whatever
- * touches them next: unmap the window, or call rm_window_clean(), before it is used again.
+ * what was read is worthless, what was written may be lost. *at is no more to be used. After an
+ * error it takes out the zeros, by a call to rm, for they would look like the client's memory to
+ * whatever comes next.
  */
 err_t window_end(void);
 
@@ -132,5 +131,8 @@ err_t window_end(void);
 err_t window_run(const struct client_window *window, uint64_t offset, uint64_t bytes,
                  err_t (*fn)(void *at, void *arg), void *arg);
 
-/* This thread is in no window any more, whichever it was in: for leaving a handler (rt_abort()). */
+/*
+ * This thread is in no window any more, whichever it was in, and no zeros are left there: for
+ * leaving a handler (rt_abort()).
+ */
 void window_drop(void);

@@ -75,6 +75,11 @@ struct rt_service {
 	/* The session is over, nothing of it will come any more; to give back what is kept for it.
 	 * client is no more afterwards. Not called for one that was refused. May be NULL. */
 	void (*close)(void *self, struct rt_client *client);
+	/* The client lends memory (rt/share.h); comes before the requests that it makes afterwards.
+	 * May be NULL. */
+	void (*shared)(void *self, struct rt_client *client, const struct rm_shared_event *it);
+	/* The same of memory that it gives (rt/donate.h). */
+	void (*donated)(void *self, struct rt_client *client, const struct rm_donated_event *it);
 	/* The client's rt_session_ring_bell(). May be NULL. */
 	void (*bell)(void *self, struct rt_client *client);
 	uint32_t client_bytes; /* of state for each client, up to RT_CLIENT_BYTES_MAX */

@@ -91,6 +91,7 @@ struct event {
 		struct rm_pager_read_event read;
 		struct rm_pager_detached_event detached;
 		struct rm_shared_event shared;
+		struct rm_donated_event donated;
 	};
 };
 /* Once. */
@@ -162,8 +163,8 @@ struct test {
 };
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
         vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[],
-        session_tests[], end_tests[], share_tests[], event_tests[], oom_tests[], wrong_tests[],
-        stress_tests[];
+        session_tests[], end_tests[], share_tests[], donation_tests[], event_tests[], oom_tests[],
+        wrong_tests[], stress_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
