@@ -102,13 +102,15 @@ static err_t populate_step(struct rm *rm, struct vspace *vspace)
 {
 	if (vspace->object.bank->object.dying)
 		return E_GONE;
+	if (vspace->copier)
+		return E_PENDING;
 	for (unsigned int steps = 0; steps < STEP_PAGES; steps++) {
 		struct interval *next = interval_find_from(&vspace->regions, vspace->populate_at);
 		if (!next)
 			return E_OK;
 		struct region *r = container_of(next, struct region, interval);
 		bool left_out = is_left_out(rm, r);
-		if (vspace->copier || (!left_out && is_in_change(r->dataspace)))
+		if (!left_out && is_in_change(r->dataspace))
 			return E_PENDING;
 		err_t err = E_OK;
 		if (left_out)

@@ -372,8 +372,8 @@ static void run_many(uint64_t first, uint64_t count, uint64_t steps)
 	             (double)(count * steps) / took, count, steps, small);
 	(void)printf("# %lu requests, %lu faults, %lu accesses, %lu steps of rm, %lu answers, "
 	             "%lu large pages, %lu chunks moved, "
-	             "%lu windows, %lu guarded accesses, %lu donations, %lu of them returned, %lu "
-	             "spaces laid out\n",
+	             "%lu windows, %lu guarded accesses, %lu donations, %lu of them returned, "
+	             "%lu spaces laid out\n",
 	             w.requests, w.faults, w.accesses, w.steps_rm, w.answers,
 	             w.kernel.large_made - w.large_end, w.chunks_moved, w.windows, w.guarded,
 	             w.donations, w.returned, w.laid_out);

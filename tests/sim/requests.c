@@ -494,11 +494,11 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
 	/* A page that moves is not mapped any more. */
 	if (a->moved != b->moved && b->used < a->used)
 		b->used = a->used;
-	/* So do those that a donation, which came to nothing, had made the home's own. */
-	if (r->method == RM_METHOD_DONATE && b->used - a->used + 40 < r->words[2] + 80)
-		b->used = a->used;
 	/* What was laid out stays; for a page of its own, another's mapping goes. */
 	if (r->method == RM_METHOD_VSPACE_POPULATE)
+		b->used = a->used;
+	/* So do those that a donation, which came to nothing, had made the home's own. */
+	if (r->method == RM_METHOD_DONATE && b->used - a->used + 40 < r->words[2] + 80)
 		b->used = a->used;
 	b->moved = a->moved;
 	MUST(a->objects == b->objects, "%s: method %u leaves %ld objects (I4)", what, r->method,
