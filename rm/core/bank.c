@@ -138,6 +138,7 @@ static void bank_free(struct rm *rm, struct bank *bank)
 	list_remove(&bank->sibling);
 	list_remove(&bank->object.link);
 	parent->child_count--;
+	bank_wake(rm, parent);
 	answer_all(rm, &bank->object.waiters, E_OK);
 	uint64_t id = slotmap_id(&rm->objects, bank);
 	struct bank last;
@@ -149,7 +150,14 @@ static void bank_free(struct rm *rm, struct bank *bank)
 	parent->pin_limit += last.pin_limit;
 }
 
-/* A part of a bank's end; true: it is gone. */
+/* A bank that waits for the end of what it paid for has got on. */
+void bank_wake(struct rm *rm, struct bank *bank)
+{
+	if (bank->object.dying)
+		job_add(rm, &bank->object);
+}
+
+/* A part of a bank's end. True: it is gone, or waits. */
 bool bank_reap(struct rm *rm, struct bank *bank)
 {
 	if (!list_is_empty(&bank->children)) {
@@ -179,8 +187,9 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 		return false;
 	}
 	if (bank->object_count > 0 || bank->child_count > 0)
-		return false;
-	bank_free(rm, bank);
+		list_remove(&bank->object.link); /* until bank_wake */
+	else
+		bank_free(rm, bank);
 	return true;
 }
 
@@ -214,6 +223,7 @@ void object_free(struct rm *rm, struct object *object)
 	list_remove(&object->link);
 	answer_all(rm, &object->waiters, E_OK);
 	bank->object_count--;
+	bank_wake(rm, bank);
 	err_t err = slotmap_remove(&rm->objects, &bank->entries, &bank->pages,
 	                           slotmap_id(&rm->objects, object));
 	assert(err == E_OK);
