@@ -12,7 +12,7 @@
  * original was at one moment.
  *
  * Pinned pages are never shared: they are copied at once. Nor are those of a dataspace that is
- * sealed (share.c): a write to one of them never needs memory.
+ * sealed (share.c), large ones apart: a write to a sealed page never needs memory.
  *
  * A large page has the content of up to LARGE_PAGES pages (ds->large says of which); it is mapped
  * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
@@ -504,7 +504,7 @@ static err_t copy_large_step(struct rm *rm, struct dataspace *to)
 		return E_OK;
 	uint64_t from = key * LARGE_PAGES, to_end = from + LARGE_PAGES;
 	if (to->cursor <= from && to_end <= end && to->copy_first % LARGE_PAGES == 0 &&
-	    to->object.bank == source->object.bank && source->seals == 0) {
+	    to->object.bank == source->object.bank) {
 		to->cursor = to_end;
 		err_t err = copy_large(to, from, large);
 		return err == E_OK ? E_PENDING : err;

@@ -47,19 +47,39 @@ static bool is_unused(const struct model_share *m)
 	return true;
 }
 
-static bool may_be_over(const struct model_share *m)
+static bool is_passed_on(const struct model_share *m)
+{
+	for (unsigned int i = 0; i < MODEL_SHARES; i++)
+		if (w.share[i].parent == m->id && living(w.share[i].id))
+			return true;
+	return false;
+}
+
+/* Whether anybody used it, or not. */
+static bool may_be_cut(const struct model_share *m)
 {
 	const struct task *server = living(m->server);
 	const struct session *s = living(m->session);
-	if (m->ended || !server || server->object.dying ||
-	    server->state == RM_TASK_STATE_DEAD || (m->recalled && is_unused(m)))
+	if (m->ended || m->cut || !server || server->object.dying || server->state == RM_TASK_STATE_DEAD)
 		return true;
 	if (m->sealed)
 		return false;
-	if (!s || s->state == RM_SESSION_STATE_SEVERED || (m->recalled && !is_alive(m->ds)))
-		return true;
 	const struct model_share *parent = share_at(m->parent);
-	return m->parent && (!parent || may_be_over(parent));
+	return !s || s->state == RM_SESSION_STATE_SEVERED || (parent && may_be_cut(parent));
+}
+
+static bool may_be_over(const struct model_share *m)
+{
+	return may_be_cut(m) || (m->recalled && (is_unused(m) || !is_alive(m->ds)));
+}
+
+/* It is no more, and what was passed on from it may have gone with it. */
+static void forget(struct model_share *m)
+{
+	for (unsigned int i = 0; i < MODEL_SHARES; i++)
+		if (w.share[i].parent == m->id && !w.share[i].sealed)
+			w.share[i].cut |= may_be_cut(m);
+	m->gone = true;
 }
 
 bool lend_is_firm(uint64_t share)
@@ -86,8 +106,9 @@ bool lend_may_blame(uint64_t share)
 {
 	const struct model_share *m = share_at(share);
 	const struct session *s = session_of_share(share);
-	return !m || m->ended || !s || s->reason != RM_REASON_VIOLATION || !share_at(m->parent) ||
-	       share_at(m->parent)->session == m->session;
+	const struct model_share *up = m ? share_at(m->parent) : NULL;
+	return !up || m->ended || !s || s->reason != RM_REASON_VIOLATION ||
+	       up->session == m->session;
 }
 
 void lend_check(void)
@@ -95,7 +116,7 @@ void lend_check(void)
 	for (unsigned int i = 0; i < MODEL_SHARES; i++) {
 		struct model_share *m = &w.share[i];
 		const struct share *core = living(m->id);
-		if (!m->id)
+		if (!m->id || m->gone)
 			continue;
 		MUST(is_alive(m->id) || may_be_over(m), "share %#lx%s has ended (I10)", m->id,
 		     m->sealed ? ", sealed," : "");
@@ -104,8 +125,12 @@ void lend_check(void)
 			     "share %#lx is not sealed any more", m->id);
 		MUST(!core || m->sealed || !m->parent || living(m->parent),
 		     "share %#lx outlives what it is a part of", m->id);
+		const struct session *s = living(m->session);
+		MUST(!core || !m->sealed || !m->parent || living(m->parent) || core->object.dying ||
+		             (s && s->state == RM_SESSION_STATE_SEVERED),
+		     "share %#lx is sealed for ever", m->id);
 		if (!core)
-			*m = (struct model_share){ 0 };
+			forget(m);
 	}
 }
 
@@ -141,11 +166,11 @@ void lend_answered(const struct sent *s, const uint64_t *words)
 	if (s->method != RM_METHOD_SHARE_CREATE && s->method != RM_METHOD_SHARE_PASS)
 		return;
 	const struct share *core = living(words[0]);
-	unsigned int i = 0;
+	unsigned int i = (unsigned int)below(MODEL_SHARES), tries = 0;
 	MUST(core && core->object.kind == KIND_SHARE, "the share that was made is not there");
-	while (i < MODEL_SHARES && w.share[i].id)
-		i++;
-	MUST(i < MODEL_SHARES, "the simulation has no more shares");
+	for (; tries < MODEL_SHARES && w.share[i].id && !w.share[i].gone; tries++)
+		i = (i + 1) % MODEL_SHARES;
+	MUST(tries < MODEL_SHARES, "the simulation has no more shares");
 	bool passed = s->method == RM_METHOD_SHARE_PASS;
 	const struct model_share *parent = share_at(passed ? s->words[0] : 0);
 	struct rm_share_create_in in;
@@ -167,7 +192,7 @@ bool lend_may_wait(const struct sent *s)
 {
 	const struct model_share *m = share_at(s->words[0]);
 	if (s->method == RM_METHOD_SHARE_REVOKE)
-		return m && m->recalled && !m->ended;
+		return m && m->recalled && !m->ended && (!is_unused(m) || is_passed_on(m));
 	if (s->method != RM_METHOD_BANK_DESTROY)
 		return false;
 	uint32_t cursor = 0;
@@ -207,7 +232,7 @@ static struct session *open_session(void)
 static struct share *some_share(void)
 {
 	const struct model_share *m = &w.share[below(MODEL_SHARES)];
-	for (unsigned int i = 0; i < MODEL_SHARES && !m->id; i++)
+	for (unsigned int i = 0; i < MODEL_SHARES && (!m->id || m->gone); i++)
 		m = m + 1 < w.share + MODEL_SHARES ? m + 1 : w.share;
 	return is_alive(m->id) ? living(m->id) : NULL;
 }
@@ -301,13 +326,28 @@ static void use(const struct share *share, bool ends)
 		if (r.share != id)
 			continue;
 		for (unsigned int n = 0; !ends && n < 4; n++)
-			(void)touch(s, r.start + below(in.size) * PAGE);
+			thread_uses(s, r.start + below(in.size) * PAGE);
 		struct request end = { .method = RM_METHOD_REGION_UNMAP,
 			               .target = (uint32_t)space };
 		PUT_BODY(end, in);
 		if (ends)
 			(void)send_request(&end);
 		return;
+	}
+}
+
+/* A server touches a window on what is no more. */
+static void use_lost(void)
+{
+	struct model_space *s = &w.space[below(MODEL_SPACES)];
+	for (unsigned int i = 0; i < MODEL_SPACES && (!s->id || !is_alive(s->id)); i++)
+		s = s + 1 < w.space + MODEL_SPACES ? s + 1 : w.space;
+	for (unsigned int i = 0; s->id && is_alive(s->id) && i < s->regions; i++) {
+		const struct model_share *m = share_at(s->region[i].share);
+		if (m && m->parent && !lend_is_firm(m->id)) {
+			thread_uses(s, s->region[i].start);
+			return;
+		}
 	}
 }
 
@@ -349,51 +389,75 @@ static void meddle(const struct share *share)
 	(void)send_request(&r);
 }
 
+/* One with threads, mostly: they make guarded accesses. */
+static const struct task *some_task(void)
+{
+	const struct task *t = some(KIND_TASK);
+	for (unsigned int i = 0; i < 8 && (!t || list_is_empty(&t->threads)); i++)
+		t = some(KIND_TASK);
+	return t && held_of(&t->object) >= 0 && t->state != RM_TASK_STATE_DEAD ? t : NULL;
+}
+
+static void grant(const struct task *t, const char *name)
+{
+	struct rm_name_grant_in in = { .rights = 3, .name_count = (uint16_t)strlen(name) };
+	struct request r = { .method = RM_METHOD_NAME_GRANT,
+		             .target = own(KIND_SYSTEM),
+		             .caps = 1,
+		             .cap = { (uint32_t)held_of(&t->object) } };
+	memcpy(in.name, name, in.name_count);
+	PUT_BODY(r, in);
+	r.length = (unsigned int)(offsetof(struct rm_name_grant_in, name) + in.name_count + 7) / 8;
+	(void)send_request(&r);
+}
+
+/* A name of the task's, which may have to register one; NULL: it has none. */
+static const char *serve(const struct task *server)
+{
+	static const char *const names[] = { "a", "log", "fs", "net", "x.y" };
+	const char *name = names[below(5)];
+	if (list_is_empty(&server->names)) {
+		struct rm_name_register_in in = { .deadline = (uint32_t)(1 + below(2000)),
+			                          .version = 1,
+			                          .name_count = (uint16_t)strlen(name) };
+		memcpy(in.name, name, in.name_count);
+		grant(server, name);
+		(void)ask(server, RM_METHOD_NAME_REGISTER, &in,
+		          (unsigned int)offsetof(struct rm_name_register_in, name) + in.name_count,
+		          -1);
+	}
+	const struct list *link = list_first(&server->names);
+	return link ? container_of(link, struct name, server_link)->text : NULL;
+}
+
 /* A server, or another task, becomes the client of one. */
 static void connect(void)
 {
 	const struct session *s = open_session();
-	const struct task *client = s && one_in(2) ? s->server : some(KIND_TASK);
-	const struct task *server = some(KIND_TASK);
-	const struct list *link = server ? list_first(&server->names) : NULL;
-	int h = client ? held_of(&client->object) : -1;
-	if (!link || h < 0 || w.sealed || held_of(&server->object) < 0)
+	const struct task *server = some_task();
+	const struct task *client = s && one_in(2) ? s->server : some_task();
+	if (!server || !client || w.sealed || held_of(&client->object) < 0)
 		return;
-	const struct name *name = container_of(link, struct name, server_link);
-	struct rm_name_grant_in grant = { .rights = 3,
-		                          .name_count = (uint16_t)strlen(name->text) };
-	struct rm_session_connect_in in = { .version = 1,
-		                            .limit = (8 + below(40)) * PAGE,
-		                            .name_count = grant.name_count };
-	memcpy(grant.name, name->text, grant.name_count);
-	memcpy(in.name, name->text, in.name_count);
-	struct request r = { .method = RM_METHOD_NAME_GRANT,
-		             .target = own(KIND_SYSTEM),
-		             .caps = 1,
-		             .cap = { (uint32_t)h } };
-	PUT_BODY(r, grant);
-	r.length = (unsigned int)(offsetof(struct rm_name_grant_in, name) + in.name_count + 7) / 8;
-	if (send_request(&r) != E_OK)
+	const char *name = serve(server);
+	struct rm_session_connect_in in = { .version = 1, .limit = (8 + below(40)) * PAGE };
+	if (!name)
 		return;
-	r = (struct request){ .method = RM_METHOD_SESSION_CONNECT,
-		              .target = (uint32_t)h,
-		              .caps = 1,
-		              .cap = { own(KIND_BANK) } };
-	PUT_BODY(r, in);
-	r.length = (unsigned int)(offsetof(struct rm_session_connect_in, name) + in.name_count + 7) /
-	           8;
-	if (send_request(&r) != E_PENDING)
+	in.name_count = (uint16_t)strlen(name);
+	memcpy(in.name, name, in.name_count);
+	grant(client, name);
+	const struct list *before = list_last(&server->server_sessions);
+	(void)ask(client, RM_METHOD_SESSION_CONNECT, &in,
+	          (unsigned int)offsetof(struct rm_session_connect_in, name) + in.name_count,
+	          (int)own(KIND_BANK));
+	const struct list *link = list_last(&server->server_sessions);
+	if (!link || link == before)
 		return;
-	link = list_last(&server->server_sessions);
 	const struct session *made = container_of(link, struct session, server_link);
-	for (unsigned int i = 0; i < 12 && !made->server_knows; i++) {
-		int events = held_of(&server->object);
-		r = (struct request){ .method = RM_METHOD_EVENT_NEXT, .target = (uint32_t)events };
-		if (events < 0 || send_request(&r) != E_OK)
+	for (unsigned int i = 0; i < 12 && !made->server_knows; i++)
+		if (ask(server, RM_METHOD_EVENT_NEXT, &in, 0, -1) != E_OK)
 			return;
-	}
 	const struct rm_session_accept_in accept = { .session = { id_of(made) } };
-	(void)ask(server, RM_METHOD_SESSION_ACCEPT, &accept, sizeof(accept), -1);
+	(void)ASK(server, SESSION_ACCEPT, accept, -1);
 }
 
 /* A session that has sealed memory ends: by its client, or its server has done with it. */
@@ -403,7 +467,7 @@ static void end_session(const struct share *share)
 	const struct rm_session_sever_in in = { .session = { id_of(s) } };
 	if (s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
 		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
-	else if (one_in(3) && s->client)
+	else if (one_in(list_is_empty(&share->children) ? 3 : 1) && s->client)
 		(void)ASK(s->client, SESSION_SEVER, in, -1);
 }
 
@@ -421,12 +485,14 @@ void lend_chance(void)
 	const struct share *share = some_share();
 	if (w.waiting > SENT_MAX / 2)
 		return;
-	uint64_t what = below(share ? 24 : 4);
+	uint64_t what = below(share ? 26 : 4);
 	const struct rm_share_revoke_in revoke = { .share = { share ? id_of(share) : 0 },
 		                                   .when = (uint8_t)(1 + below(2)) };
 	const struct rm_share_release_in release = { .share = revoke.share };
 	if (what < 2)
 		connect();
+	else if (what >= 24)
+		use_lost();
 	else if (what < 5)
 		lend();
 	else if (what < 9)

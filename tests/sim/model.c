@@ -518,14 +518,20 @@ static bool is_scarce(const struct model_space *s)
 	       w.rm.kernel_free.count < 16;
 }
 
-/* There may well be no memory for a page there. */
+static bool is_short(const struct model_dataspace *m)
+{
+	if (is_dying(m))
+		return true;
+	const struct bank *payer = m->core->object.bank;
+	return payer->limit - payer->used < 32;
+}
+
+/* There may well be no memory for a page there; what is behind it may have to split a large one. */
 bool model_is_poor(struct model_space *s, uint64_t address)
 {
 	const struct model_region *r = region_at(s, address);
-	const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
-	                                   ? w.ds[r->dataspace].core->object.bank
-	                                   : NULL;
-	return is_scarce(s) || !payer || payer->limit - payer->used < 32;
+	const struct model_dataspace *m = r && r->dataspace ? &w.ds[r->dataspace] : NULL;
+	return is_scarce(s) || !m || is_short(m) || (m->backing && is_short(&w.ds[m->backing]));
 }
 
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,

@@ -142,7 +142,7 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 }
 
 /* A program touches what is not mapped; false: it got no page. */
-bool touch(struct model_space *s, uint64_t at)
+static bool touch(struct model_space *s, uint64_t at)
 {
 	bool write = one_in(4);
 	enum rm_access access = write ? RM_ACCESS_WRITE : RM_ACCESS_READ;
@@ -275,6 +275,29 @@ static void want_much(void)
 		use_large((uint32_t)vspace, memory, map.start, map.size);
 }
 
+static bool faults_to_rm(uint32_t t)
+{
+	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
+	return handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
+	       handler->badge >> FACET_SHIFT == FACET_OTHER;
+}
+
+static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum rm_access access)
+{
+	struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	bool write;
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+	tcb->access = 0;
+	if (frame && (write || access != RM_ACCESS_WRITE)) {
+		if (access != RM_ACCESS_EXECUTE)
+			model_touch(s, address, access == RM_ACCESS_WRITE, frame);
+	} else if (faults_to_rm(t)) {
+		tcb->access = access;
+		tcb->address = address;
+		page_fault(s, t, address, access);
+	}
+}
+
 void thread_chance(void)
 {
 	if (one_in(5)) {
@@ -294,12 +317,9 @@ void thread_chance(void)
 		return;
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
 	struct model_space *s = space_by_pml4(sim_thread_space(&w.kernel, t)->object);
-	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
 	if (!s)
 		return;
-	bool to_rm = handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
-	             handler->badge >> FACET_SHIFT == FACET_OTHER;
-	if (one_in(3000) && to_rm) {
+	if (one_in(3000) && faults_to_rm(t)) {
 		uint64_t words[5] = { 0x400123, 0, 0, 13, 0 };
 		note("thread %u crashes", t);
 		(void)fault(t, FAULT_USER_EXCEPTION, words, 5);
@@ -314,24 +334,27 @@ void thread_chance(void)
 			access = tcb->access;
 			address = tcb->address;
 		}
-		bool write;
-		uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
 		w.accesses++;
 		/* Programs that crash at once would be dull. */
 		enum expected x = model_expect(s, address, access);
 		if (!tcb->access && x >= X_NO_REGION && (x != X_GONE || one_in(3)) &&
 		    (s->core == w.vspace || !one_in(300)))
 			continue;
-		tcb->access = 0;
-		if (frame && (write || access != RM_ACCESS_WRITE)) {
-			if (access != RM_ACCESS_EXECUTE)
-				model_touch(s, address, access == RM_ACCESS_WRITE, frame);
-		} else if (to_rm) {
-			tcb->access = access;
-			tcb->address = address;
-			page_fault(s, t, address, access);
-		}
+		access_by(s, t, address, access);
 	}
+}
+
+void thread_uses(struct model_space *s, uint64_t at)
+{
+	uint32_t t = sim_some_thread(&w.kernel, (uint32_t)below(w.kernel.tcbs_end));
+	for (uint32_t n = 0; n < 40 && t; n++, t = sim_some_thread(&w.kernel, t + 1)) {
+		if (sim_thread_space(&w.kernel, t)->object != s->pml4 || w.kernel.tcbs[t].access ||
+		    !faults_to_rm(t))
+			continue;
+		access_by(s, t, at, one_in(2) ? RM_ACCESS_WRITE : RM_ACCESS_READ);
+		return;
+	}
+	(void)touch(s, at);
 }
 
 /* -- clients and servers ----------------------------------------------------------------------- */

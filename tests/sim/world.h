@@ -107,7 +107,9 @@ struct model_share {
 	uint64_t id; /* 0: not used */
 	uint64_t parent, session, server, ds;
 	bool sealed, recalled;
-	bool ended; /* by somebody who may */
+	bool ended; /* by its own client or server */
+	bool cut;   /* what it is a part of ended */
+	bool gone;
 };
 
 struct model_space {
@@ -229,6 +231,6 @@ void lend_check(void);
 void lend_chance(void);
 
 /* programs.c */
-bool touch(struct model_space *s, uint64_t at);
+void thread_uses(struct model_space *s, uint64_t at); /* one in it, if there is one */
 void thread_chance(void);
 void server_chance(void);
