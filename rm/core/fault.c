@@ -4,7 +4,7 @@
  * fault. fault_resolve() decides, in this order:
  *
  *   no region, no right          the program's own mistake
- *   its dataspace ended          lost
+ *   its dataspace ended          lost, if it is not sealed
  *   being copied                 wait
  *   beyond the dataspace's end   lost
  *   a page that a pager has      wait, and tell it
@@ -228,9 +228,11 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 		return RM_FAULT_RESULT_NO_RIGHT;
 	struct dataspace *ds = r->dataspace;
 	bool window = r->share != 0;
-	if (window && !share_lives(rm, r->share))
+	const struct share *share = window ? share_find(rm, r->share) : NULL;
+	if (window && !share)
 		return RM_FAULT_RESULT_GONE;
-	if (!ds || ds->object.dying || index_of(r, address) >= ds->size)
+	bool stays = share && share->sealed;
+	if (!ds || (ds->object.dying && !stays) || index_of(r, address) >= ds->size)
 		return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
 	uint64_t index = index_of(r, address);
 	if (ds->copy) {

@@ -19,7 +19,7 @@
 static bool is_left_out(const struct rm *rm, const struct region *r)
 {
 	const struct dataspace *ds = r->dataspace;
-	if (!r->rights || !ds || ds->object.dying || (r->share && !share_lives(rm, r->share)))
+	if (!r->rights || !ds || ds->object.dying || (r->share && !share_find(rm, r->share)))
 		return true;
 	return ds->kind == RM_DATASPACE_KIND_PAGED ||
 	       (ds->backing && ds->backing->kind == RM_DATASPACE_KIND_PAGED);

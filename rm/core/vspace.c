@@ -482,6 +482,7 @@ static void region_free(struct rm *rm, struct region *r)
 	region_hide(rm, r);
 	window_restore(rm, r);
 	list_remove(&r->ending);
+	share_settle(rm, share_find(rm, r->share));
 	interval_remove(&r->vspace->regions, &r->interval);
 	record_put(bank_of(r->vspace), SLAB_RECORD, r);
 }
@@ -561,7 +562,7 @@ static void copy_answer(struct rm *rm, struct vspace *vspace, err_t err)
 		object_kill(rm, &vspace->object);
 		return;
 	}
-	job_end(&vspace->object);
+	job_end(rm, &vspace->object);
 }
 
 /* The next region of the source, at or above the cursor. */
@@ -647,7 +648,7 @@ bool vspace_work(struct rm *rm, struct vspace *vspace)
 	}
 	if (!ending_step(rm, vspace) || !populate_work(rm, vspace))
 		return false;
-	job_end(&vspace->object);
+	job_end(rm, &vspace->object);
 	return true;
 }
 
@@ -795,15 +796,10 @@ err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *
 	return E_OK;
 }
 
-static uint8_t badge_rights(uint64_t badge)
-{
-	return badge >> FACET_SHIFT & FACET_RIGHTS;
-}
-
 /* What a private region may do depends on reading only: it writes to its own pages. */
-static uint8_t rights_of(uint64_t badge, uint8_t flags)
+static uint8_t region_rights(uint64_t badge, uint8_t flags)
 {
-	uint8_t rights = badge_rights(badge);
+	uint8_t rights = rights_of(badge);
 	return flags & RM_REGION_FLAGS_PRIVATE && rights & RM_RIGHT_READ ? rights | RM_RIGHT_WRITE
 	                                                                 : rights;
 }
@@ -813,7 +809,7 @@ err_t on_region_map(struct rm *rm, struct proto_request *request, struct vspace 
                     struct rm_region_map_out *out)
 {
 	struct region like = { .rights = in->rights,
-		               .rights_max = rights_of(request->cap_badges[0], in->flags),
+		               .rights_max = region_rights(request->cap_badges[0], in->flags),
 		               .flags = in->flags,
 		               .inherit = in->inherit };
 	uint64_t start = in->start;
