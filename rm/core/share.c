@@ -34,7 +34,7 @@
 #include <lib/range.h>
 #include <proto/guard.h>
 
-enum { CUT_STEPS = 8, GUARD_PAGES = 1, PASSED_ON_MAX = 8 };
+enum { CUT_STEPS = 8, END_STEPS = 8, GUARD_PAGES = 1, PASSED_ON_MAX = 8 };
 
 /* The share of that id, if neither it has ended nor what it was passed on from. */
 struct share *share_find(const struct rm *rm, uint64_t id)
@@ -445,6 +445,17 @@ err_t on_share_pass(struct rm *rm, struct proto_request *, struct task *task,
 	return E_OK;
 }
 
+/* It ends, now if there is little to do; the caller is answered when it has. */
+static err_t share_end(struct rm *rm, struct task *task, struct share *share, uint8_t method)
+{
+	uint64_t id = slotmap_id(&rm->objects, share);
+	err_t err = object_destroy(rm, task->object.bank, &share->object, method);
+	for (unsigned int i = 0; err == E_PENDING && i < END_STEPS && slotmap_get(&rm->objects, id);
+	     i++)
+		(void)share_reap(rm, share);
+	return err;
+}
+
 err_t on_share_revoke(struct rm *rm, struct proto_request *, struct task *task,
                       const struct rm_share_revoke_in *in)
 {
@@ -452,9 +463,7 @@ err_t on_share_revoke(struct rm *rm, struct proto_request *, struct task *task,
 	if (!share)
 		return E_GONE;
 	if (in->when == RM_WHEN_NOW)
-		return share->sealed ? E_BUSY
-		                     : object_destroy(rm, task->object.bank, &share->object,
-		                                      RM_METHOD_SHARE_REVOKE);
+		return share->sealed ? E_BUSY : share_end(rm, task, share, RM_METHOD_SHARE_REVOKE);
 	err_t err = wait_for(rm, task->object.bank, &share->object.waiters, RM_METHOD_SHARE_REVOKE);
 	if (err != E_OK)
 		return err;
@@ -474,7 +483,7 @@ err_t on_share_release(struct rm *rm, struct proto_request *, struct task *task,
 		return E_GONE;
 	if (share->sealed && child_of(share))
 		return E_BUSY;
-	return object_destroy(rm, task->object.bank, &share->object, RM_METHOD_SHARE_RELEASE);
+	return share_end(rm, task, share, RM_METHOD_SHARE_RELEASE);
 }
 
 err_t on_window_map(struct rm *rm, struct proto_request *, struct vspace *vspace, struct task *task,
