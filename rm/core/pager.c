@@ -102,8 +102,9 @@ err_t on_pager_supply(struct rm *rm, struct proto_request *request, struct datas
 		return E_RANGE;
 	if (in->count > STEP_PAGES)
 		return E_LIMIT;
-	if (ds->copy || source->copy || source->seals > 0 || source->kind != RM_DATASPACE_KIND_ANONYMOUS ||
-	    source->flags || source->object.bank != ds->object.bank)
+	if (ds->copy || source->copy || source->seals > 0 ||
+	    source->kind != RM_DATASPACE_KIND_ANONYMOUS || source->flags ||
+	    source->object.bank != ds->object.bank)
 		return E_BUSY;
 	/* All must be there, and be the source's alone. */
 	for (uint64_t i = 0; i < in->count; i++) {

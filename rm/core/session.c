@@ -301,8 +301,7 @@ void session_settle(struct rm *rm, struct session *s)
 {
 	struct bank *bank = s->object.bank;
 	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots) ||
-	    !list_is_empty(&s->shares) || !bank->session ||
-	    (s->server && s->server_knows) ||
+	    !list_is_empty(&s->shares) || !bank->session || (s->server && s->server_knows) ||
 	    (s->client && !list_is_empty(&s->severed_client.link)))
 		return;
 	server_leaves(rm, s);
@@ -632,15 +631,14 @@ err_t on_session_mint_notification(struct rm *rm, struct proto_request *request,
                                    struct rm_session_mint_notification_out *out)
 {
 	struct session *s = session_of_server(rm, task, in->session.raw);
-	const struct notification *n =
-	        object_of_kind(rm, in->notification.raw, KIND_NOTIFICATION);
+	const struct notification *n = object_of_kind(rm, in->notification.raw, KIND_NOTIFICATION);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	if (!n || n->object.bank != s->object.bank)
 		return E_NOENT;
-	err_t err = root_new(rm, s, n->slot, RM_ROOT_KIND_NOTIFICATION, in->badge, in->rights,
-	                     &root);
+	err_t err =
+	        root_new(rm, s, n->slot, RM_ROOT_KIND_NOTIFICATION, in->badge, in->rights, &root);
 	if (err != E_OK)
 		return err;
 	out->root.raw = slotmap_id(&rm->objects, root);

@@ -60,7 +60,8 @@ static bool may_be_cut(const struct model_share *m)
 {
 	const struct task *server = living(m->server);
 	const struct session *s = living(m->session);
-	if (m->ended || m->cut || !server || server->object.dying || server->state == RM_TASK_STATE_DEAD)
+	if (m->ended || m->cut || !server || server->object.dying ||
+	    server->state == RM_TASK_STATE_DEAD)
 		return true;
 	if (m->sealed)
 		return false;

@@ -179,7 +179,7 @@ uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
 void drop(uint32_t index);
 bool is_gone(const struct held *it);
 int pick(uint8_t kind);
-uint32_t own(uint8_t kind);           /* the first program's */
+uint32_t own(uint8_t kind);          /* the first program's */
 int held_of(const struct object *o); /* a capability to it; -1: nobody has one */
 struct model_space *vspace_of(int held);
 #define PUT_BODY(r, body)                                                                          \

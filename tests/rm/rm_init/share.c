@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory across sessions: rm.idl's methods 112 to 117, but for what is in seal.c. Main asks in the client's name, and writes
- * to the client's memory; the server, an actor, touches it by guards, as rt's copies do.
+ * Memory across sessions: rm.idl's methods 112 to 117, but for what is in seal.c. Main asks in the
+ * client's name, and writes to the client's memory; the server, an actor, touches it by guards, as
+ * rt's copies do.
  */
 #include "test.h"
 #include <proto/guard.h>
@@ -273,7 +274,9 @@ static void test_errors(cptr_t bank)
 	CHECK_ERR(lend(&l, l.memory, 1, PAGES, RW, RM_SHARE_CLASS_FAULTABLE), E_RANGE);
 	CHECK_ERR(lend(&l, l.memory, 0, 0, RW, RM_SHARE_CLASS_FAULTABLE), E_INVAL);
 	CHECK_ERR(lend(&l, l.memory, 0, 1, 0, RM_SHARE_CLASS_FAULTABLE), E_PERM);
-	CHECK_ERR(lend(&l, l.memory, 0, 1, RM_RIGHT_EXECUTE | RM_RIGHT_READ, RM_SHARE_CLASS_FAULTABLE), E_PERM);
+	CHECK_ERR(lend(&l, l.memory, 0, 1, RM_RIGHT_EXECUTE | RM_RIGHT_READ,
+	               RM_SHARE_CLASS_FAULTABLE),
+	          E_PERM);
 	CHECK_OK(rm_dataspace_restrict(
 	        l.memory, &(struct rm_dataspace_restrict_in){ .rights = RM_RIGHT_READ },
 	        rt_slot(poor)));
