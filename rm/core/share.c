@@ -9,13 +9,12 @@
  * the windows' mappings go, and they show nothing from then on (GONE) until the server unmaps them:
  * an address that it remembers never comes to mean something else.
  *
- * Sealed memory needs no guard. Before the server hears of a sealed share, all its pages are made, in
- * steps, and if they may be written they are the dataspace's alone, and single: no fault in a window
- * on them takes memory of the client's from then on. While ds->seals, the dataspace gives up no page
- * of its own accord, what copies it takes copies of all pages at once, and its end waits, and with it
- * that of its bank. It waits until the server has released the share, acknowledged the end of the
- * session, or is dead: when a sealed dataspace dies, the session is severed, so that the server's
- * deadline runs.
+ * Sealed memory needs no guard. Before the server hears of a sealed share, all its pages are made,
+ * in steps, and if they may be written they are the dataspace's alone, and single: no fault in a
+ * window on them takes memory of the client's from then on. While ds->seals, the dataspace gives
+ * up no page, what copies it copies its pages at once, and its end waits, and with it that of its
+ * bank. It waits until the server has released the share, acknowledged the end of the session, or
+ * is dead: when a sealed dataspace dies, the session is severed: the server's deadline runs.
  *
  * What its client wants back when it is released (recalled) ends when no window shows it.
  *
@@ -481,7 +480,8 @@ err_t on_share_release(struct rm *rm, struct proto_request *, struct task *task,
 	struct share *share = share_of_server(rm, task, in->share.raw);
 	if (!share)
 		return E_GONE;
-	if (share->sealed && child_of(share))
+	/* Nobody is to blame its client when that one's pages are missing. */
+	if (child_of(share))
 		return E_BUSY;
 	return share_end(rm, task, share, RM_METHOD_SHARE_RELEASE);
 }

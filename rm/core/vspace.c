@@ -482,7 +482,8 @@ static void region_free(struct rm *rm, struct region *r)
 	region_hide(rm, r);
 	window_restore(rm, r);
 	list_remove(&r->ending);
-	share_settle(rm, share_find(rm, r->share));
+	if (r->share)
+		share_settle(rm, share_find(rm, r->share));
 	interval_remove(&r->vspace->regions, &r->interval);
 	record_put(bank_of(r->vspace), SLAB_RECORD, r);
 }

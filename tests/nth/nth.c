@@ -35,7 +35,7 @@ static void access(uint64_t at)
 	if (++control->count != control->fail_at || i == WINDOWS_MAX)
 		return;
 	control->phase = phase;
-	control->wrong += rt_share_revoke(windows[i].share) != E_OK;
+	control->wrong += rt_share_release(windows[i].share) != E_OK;
 }
 
 /* -- what the server has ----------------------------------------------------------------------- */

@@ -9,7 +9,7 @@ enum { PAGES = LENT_PAGES, WINDOW_PAGES = PAGES - 1, NEXT = 2, HELPER = 3 };
 #define SEALED RM_SHARE_CLASS_SEALED
 #define FAULTABLE RM_SHARE_CLASS_FAULTABLE
 
-/* -- what others do: word[1] the error ---------------------------------------------------------- */
+/* -- what others do: word[1] the error ------------------------------------------------------- */
 
 /* The client: what it lent is to be back, when that is released. */
 static void want_back(struct box *box)
@@ -47,7 +47,7 @@ static void leave(struct box *box)
 	rt_exit(5);
 }
 
-/* -- helpers ------------------------------------------------------------------------------------ */
+/* -- helpers --------------------------------------------------------------------------------- */
 
 static err_t revoke(const struct actor *client, rm_share_t share, uint8_t when)
 {
@@ -114,7 +114,7 @@ static void bank_ended(struct actor *actor, struct actor *helper)
 	actor->bank = 0;
 }
 
-/* -- sealed ------------------------------------------------------------------------------------- */
+/* -- sealed ---------------------------------------------------------------------------------- */
 
 static void test_sealed(cptr_t bank)
 {
@@ -245,7 +245,7 @@ static void test_severed(cptr_t bank)
 	lent_end(&l);
 }
 
-/* -- wanted back -------------------------------------------------------------------------------- */
+/* -- wanted back ----------------------------------------------------------------------------- */
 
 static void start_wanting(struct lent *l)
 {
@@ -335,7 +335,7 @@ static void test_wanted_answered(cptr_t bank)
 	actor_end(l.p.server);
 }
 
-/* -- passed on ---------------------------------------------------------------------------------- */
+/* -- passed on ------------------------------------------------------------------------------- */
 
 struct chain {
 	struct lent l; /* its server is the next one's client */
@@ -425,6 +425,9 @@ static void test_passed_on(cptr_t bank)
 	c.next->box->word[RIGHTS] = RW;
 	actor_do(c.next, map_window);
 	CHECK(c.next->box->word[1] == E_PERM);
+	c.l.p.server->box->word[SHARE] = c.l.share.raw;
+	actor_do(c.l.p.server, release);
+	CHECK(c.l.p.server->box->word[1] == E_BUSY);
 	/* Neither the first client nor the last server has to do with the other's. */
 	CHECK_ERR(revoke(c.l.p.client, c.passed, RM_WHEN_NOW), E_GONE);
 	CHECK_ERR(revoke(c.next, c.l.share, RM_WHEN_NOW), E_GONE);

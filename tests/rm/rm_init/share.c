@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory across sessions: rm.idl's methods 112 to 117, but for what is in seal.c. Main asks in the client's name, and writes
- * to the client's memory; the server, an actor, touches it by guards, as rt's copies do.
+ * Memory across sessions: rm.idl's methods 112 to 117, but for what is in seal.c. Main asks in the
+ * client's name, and writes to the client's memory; the server, an actor, touches it by guards, as
+ * rt's copies do.
  */
 #include "test.h"
 #include <proto/guard.h>
