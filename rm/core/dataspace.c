@@ -12,7 +12,7 @@
  * original was at one moment.
  *
  * Pinned pages, and donated ones, are never shared: they are copied at once. Nor are those of a
- * dataspace that is sealed (share.c), large ones apart: a write to a sealed page never needs memory.
+ * dataspace that is sealed (share.c), large ones apart: a write to a sealed page needs no memory.
  *
  * A large page has the content of up to LARGE_PAGES pages (ds->large says of which); it is mapped
  * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
