@@ -25,12 +25,6 @@ static bool is_left_out(const struct rm *rm, const struct region *r)
 	       (ds->backing && ds->backing->kind == RM_DATASPACE_KIND_PAGED);
 }
 
-/* It is copied, or about to lose what is behind it. */
-static bool is_in_change(const struct dataspace *ds)
-{
-	return ds->copy || (ds->backing && ds->backing->object.dying);
-}
-
 /* A region that grows down does so as far as its neighbour, or its dataspace, lets it. */
 static void grow(struct vspace *vspace, struct region *r)
 {
@@ -110,7 +104,7 @@ static err_t populate_step(struct rm *rm, struct vspace *vspace)
 			return E_OK;
 		struct region *r = container_of(next, struct region, interval);
 		bool left_out = is_left_out(rm, r);
-		if (!left_out && is_in_change(r->dataspace))
+		if (!left_out && r->dataspace->copy)
 			return E_PENDING;
 		err_t err = E_OK;
 		if (left_out)

@@ -32,6 +32,8 @@ static struct model_donation *add(const struct donation *d, uint64_t home, bool 
 		                      .home = home,
 		                      .first = d->away.start,
 		                      .size = d->away.end - d->away.start,
+		                      .session = d->session ? slotmap_id(&w.rm.objects, d->session)
+		                                            : 0,
 		                      .wiped = wiped,
 		                      .takes = true };
 	return m;
@@ -273,8 +275,26 @@ static const struct donation *nth(const struct session *s, uint64_t n)
 	return at ? container_of((struct list *)at, struct donation, session_link) : NULL;
 }
 
+/* The server of a session that is cut off has what it was given, and cannot give it back. */
+static void return_late(void)
+{
+	const struct model_donation *m = &w.donation[below(MODEL_DONATIONS)];
+	const struct session *s = m->id ? slotmap_get(&w.rm.objects, m->session) : NULL;
+	if (!s || s->state != RM_SESSION_STATE_SEVERED || !session_is_cut(s) || !s->server)
+		return;
+	int server = held_of(&s->server->object);
+	const struct request r = { .method = RM_METHOD_DONATION_RETURN,
+		                   .target = (uint32_t)server,
+		                   .words = { m->id, RM_CONTENTS_KEPT },
+		                   .length = 2 };
+	if (server >= 0)
+		MUST(send_request(&r) == E_GONE, "a donation of a session that is cut is returned");
+}
+
 void donate_chance(void)
 {
+	for (unsigned int i = 0; i < 8; i++)
+		return_late();
 	const struct session *s = some_session();
 	if (!s || w.waiting > SENT_MAX / 2)
 		return;

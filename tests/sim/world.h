@@ -125,7 +125,7 @@ struct model_space {
 /* Pages [first, first + size) of home, which are in given; owed: the core's, as it was last. */
 struct model_donation {
 	uint64_t id; /* 0: not used */
-	uint64_t home, given, first, size, owed;
+	uint64_t home, given, session, first, size, owed;
 	bool wiped, takes, returns; /* takes, returns: on their way */
 	bool returned;              /* the pages, as far as the model goes */
 };

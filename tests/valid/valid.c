@@ -296,6 +296,10 @@ static void check_sealed(struct walk *w, const struct share *share)
 {
 	const struct dataspace *ds = share->dataspace;
 	must(w, ds && !share->object.dying, "what is sealed has its dataspace");
+	must(w,
+	     share->parent || share->depth == 0 ||
+	             share->session->state == RM_SESSION_STATE_SEVERED,
+	     "what outlives the share that it was a part of is to be released");
 	for (uint64_t i = 0; ds && i < share->size; i++) {
 		bool shared;
 		const struct page *page = dataspace_page(ds, share->first + i, &shared);
