@@ -14,3 +14,5 @@ $(call system,trace,$(B)/system/trace.manifest,$(system_programs))
 $(B)/system/trace.manifest: system/dynamic.manifest system/room.mk
 	$(Q)mkdir -p $(@D); sed -e 's/^system .*/&\ntrace/' \
 		-e 's/^program .*/&\n\tenvironment TRACE=1/' $< >$@
+
+$(call system,demo,system/demo.manifest,init kv client)
