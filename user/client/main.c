@@ -39,6 +39,6 @@ void lender_close(struct lender *l)
 int rt_main(const struct rt_start *start)
 {
 	(void)start;
-	bool good = client_kv();
+	bool good = client_kv() && client_filter();
 	return good ? 0 : 1;
 }
