@@ -668,7 +668,8 @@ static void server_fini(struct rt_server *s)
 err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 {
 	uint32_t arena = service->arena_bytes ? service->arena_bytes : ARENA_DEFAULT;
-	_Static_assert(sizeof(struct rt_client) + RT_CLIENT_BYTES_MAX <= SLAB_BLOCK_MAX);
+	_Static_assert(sizeof(struct rt_client) + RT_CLIENT_BYTES_MAX <= SLAB_BLOCK_MAX &&
+	               sizeof(struct rt_client) % 16 == 0);
 	if (server)
 		return E_BUSY;
 	if (service->client_bytes > RT_CLIENT_BYTES_MAX)
@@ -683,7 +684,9 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	list_init(&s->free);
 	list_init(&s->clients);
 	list_init(&s->ending);
-	slab_init(&s->client_slab, &rt_pages, sizeof(struct rt_client) + service->client_bytes);
+	/* At multiples of 16: a page's blocks are so if their size is. */
+	slab_init(&s->client_slab, &rt_pages,
+	          (uint32_t)(sizeof(struct rt_client) + service->client_bytes + 15) & ~15u);
 	slab_init(&s->request_slab, &rt_pages, sizeof(struct rt_request));
 	server = s;
 	rt_event_hooks.opened = on_opened;
