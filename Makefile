@@ -45,7 +45,7 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run trace test check text-check format iso bench \
+.PHONY: all kernel images tests-images run demo trace test check text-check format iso bench \
 	bench-kernel bench-rm fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
@@ -59,6 +59,10 @@ tests-images: $(filter $(B)/tests/% $(B)/bench/%,$(images)) $(fake_guests)
 run: $(kernel_made) $(IMAGE) | need-run
 	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
+
+demo: $(kernel_made) $(B)/demo.elf | need-run
+	$(Q)tools/qemu --kernel $(RUN_KERNEL) --image $(B)/demo.elf --memory $(MEM) --limit 120 \
+		--log $(B)/demo.log
 
 COMMANDS ?= echo hello; ping 3; kill echo; echo again
 trace: export COMMANDS := $(COMMANDS)
@@ -134,6 +138,7 @@ help:
 #:   IMAGE=path          another root task
 #:   MEM=megabytes       memory of the machine (512)
 #:   DEBUG=1             on our debug kernel
+#: make demo             an honest client is served while others attack; ends by itself
 #: make trace            boot, run commands, show all messages in build/trace.log (docs/trace.md)
 #:   COMMANDS="a; b"     these commands
 #: make test             run all tests; logs in build/test-logs/

@@ -15,4 +15,4 @@ $(B)/system/trace.manifest: system/dynamic.manifest system/room.mk
 	$(Q)mkdir -p $(@D); sed -e 's/^system .*/&\ntrace/' \
 		-e 's/^program .*/&\n\tenvironment TRACE=1/' $< >$@
 
-$(call system,demo,system/demo.manifest,init kv filter client)
+$(call system,demo,system/demo.manifest,init kv filter demo attacker)

@@ -24,8 +24,8 @@ static err_t apply(enum filter_kind kind, uint8_t amount, uint32_t *rows)
 	err_t err = E_OK;
 	for (*rows = 0; *rows < ROWS && err == E_OK && out.rows > 0; *rows += out.rows) {
 		uint64_t done = (uint64_t)*rows * WIDTH;
-		in.pixels = (struct proto_bulk){ filter.share.raw, done,
-			                         PICTURE_PAGES * PAGE - done };
+		in.pixels =
+		        (struct proto_bulk){ filter.share.raw, done, PICTURE_PAGES * PAGE - done };
 		out = (struct filter_apply_out){ 0 };
 		err = filter_apply(filter.session.endpoint, &in, &out);
 		err = err == E_OK ? out.why : err;

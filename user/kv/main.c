@@ -18,7 +18,7 @@ struct lent {
 
 struct client {
 	struct lent lent[KV_WINDOWS_MAX];
-	unsigned int lent_count; /* ever */
+	unsigned int lent_count;                 /* ever */
 	struct rt_donated donated[KV_POOLS_MAX]; /* the store's pools */
 	struct store store;
 };
@@ -187,8 +187,7 @@ static err_t on_query(void *self, struct proto_request *request, struct kv_query
 	out->status = (struct kv_status){ .served = served, .refused = refused };
 	for (struct list *at = list_first(&server.clients); at;
 	     at = list_after(&server.clients, at)) {
-		const struct client *c =
-		        rt_client_state(container_of(at, struct rt_client, link));
+		const struct client *c = rt_client_state(container_of(at, struct rt_client, link));
 		out->status.clients++;
 		out->status.values += c->store.values;
 		out->status.bytes += c->store.bytes;

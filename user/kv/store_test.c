@@ -67,9 +67,9 @@ static void check(const struct store *store)
 		const struct store_block *b = store_find(store, key, key_of(k, key), &pool);
 		CHECK((b != NULL) == (model[k].length > 0));
 		values += b != NULL;
-		CHECK(!b || (b->value_bytes == (uint32_t)model[k].length &&
-		             (int)pool == model[k].pool &&
-		             !memcmp(b->value, model[k].value, b->value_bytes)));
+		CHECK(!b ||
+		      (b->value_bytes == (uint32_t)model[k].length && (int)pool == model[k].pool &&
+		       !memcmp(b->value, model[k].value, b->value_bytes)));
 	}
 	CHECK(store->values == values);
 }

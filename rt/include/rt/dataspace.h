@@ -4,6 +4,7 @@
  * (For memory that stays its own there is rt_map() in rt/libc.h.)
  */
 #pragma once
+#include <lib/err.h>
 #include <rt/sel4.h>
 
 /*
