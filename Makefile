@@ -45,7 +45,7 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run demo trace test check text-check format iso bench \
+.PHONY: all kernel images tests-images run trace test check text-check format iso bench \
 	bench-kernel bench-rm fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
@@ -60,6 +60,7 @@ run: $(kernel_made) $(IMAGE) | need-run
 	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
 
+.PHONY: demo
 demo: $(kernel_made) $(B)/demo.elf | need-run
 	$(Q)tools/qemu --kernel $(RUN_KERNEL) --image $(B)/demo.elf --memory $(MEM) --limit 120 \
 		--log $(B)/demo.log
