@@ -59,6 +59,12 @@ static void own_shared(const struct rm_shared_event *it)
 		rt_event_hooks.shared(it);
 }
 
+static void own_recalled(const struct rm_share_recalled_event *it)
+{
+	if (rt_event_hooks.recalled)
+		rt_event_hooks.recalled(it);
+}
+
 static void own_donated(const struct rm_donated_event *it)
 {
 	if (rt_event_hooks.donated)
@@ -92,6 +98,7 @@ static void handle(unsigned int number, const uint64_t *body, unsigned int lengt
 		EVENT(RM_EVENT_SESSION_OPENED, session_opened, own_session_opened(&it))
 		EVENT(RM_EVENT_SESSION_SEVERED, session_severed, own_session_severed(&it))
 		EVENT(RM_EVENT_SHARED, shared, own_shared(&it))
+		EVENT(RM_EVENT_SHARE_RECALLED, share_recalled, own_recalled(&it))
 		EVENT(RM_EVENT_DONATED, donated, own_donated(&it))
 		EVENT(RM_EVENT_NAME_UP, name_up, own_name_up(&it))
 		EVENT(RM_EVENT_TASK_DIED, task_died, (void)0)

@@ -77,6 +77,7 @@ struct rt_event_hooks {
 	bool (*server_severed)(const struct rm_session_severed_event *it); /* it was one of ours */
 	void (*client_severed)(const struct rm_session_severed_event *it);
 	void (*shared)(const struct rm_shared_event *it);
+	void (*recalled)(const struct rm_share_recalled_event *it);
 	void (*donated)(const struct rm_donated_event *it);
 	void (*name_up)(uint64_t cookie);
 };

@@ -226,6 +226,13 @@ static void on_shared(const struct rm_shared_event *it)
 		server->service->shared(server->self, client, it);
 }
 
+static void on_recalled(const struct rm_share_recalled_event *it)
+{
+	struct rt_client *client = client_of(it->session);
+	if (client && server->service->recalled)
+		server->service->recalled(server->self, client, it);
+}
+
 static void on_donated(const struct rm_donated_event *it)
 {
 	struct rt_client *client = client_of(it->session);
@@ -692,6 +699,7 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	rt_event_hooks.opened = on_opened;
 	rt_event_hooks.server_severed = on_severed;
 	rt_event_hooks.shared = on_shared;
+	rt_event_hooks.recalled = on_recalled;
 	rt_event_hooks.donated = on_donated;
 	rt_server_trace(s, rt_trace_is_wanted());
 	err_t err = server_init(s);

@@ -4,12 +4,15 @@
 #include <proto/rm_client.h>
 #include <rt/share.h>
 
-err_t rt_share(const struct rt_session *session, cptr_t memory, uint64_t first, uint64_t pages,
-               uint8_t rights, rm_share_t *share)
+static err_t share_create(const struct rt_session *session, cptr_t memory, uint64_t first,
+                          uint64_t pages, uint8_t rights, enum rm_share_class class,
+                          rm_share_t *share)
 {
-	const struct rm_share_create_in in = {
-		.session = session->id, .first = first, .size = pages, .rights = rights
-	};
+	const struct rm_share_create_in in = { .session = session->id,
+		                               .first = first,
+		                               .size = pages,
+		                               .rights = rights,
+		                               .class = (uint8_t) class };
 	struct rm_share_create_out out;
 	err_t err = rm_share_create(RT_TASK, memory, &in, &out);
 	if (err == E_OK)
@@ -17,9 +20,33 @@ err_t rt_share(const struct rt_session *session, cptr_t memory, uint64_t first, 
 	return err;
 }
 
+err_t rt_share(const struct rt_session *session, cptr_t memory, uint64_t first, uint64_t pages,
+               uint8_t rights, rm_share_t *share)
+{
+	return share_create(session, memory, first, pages, rights, RM_SHARE_CLASS_FAULTABLE, share);
+}
+
+err_t rt_share_sealed(const struct rt_session *session, cptr_t memory, uint64_t first,
+                      uint64_t pages, uint8_t rights, rm_share_t *share)
+{
+	return share_create(session, memory, first, pages, rights, RM_SHARE_CLASS_SEALED, share);
+}
+
 err_t rt_share_revoke(rm_share_t share)
 {
-	return rm_share_revoke(RT_TASK, &(struct rm_share_revoke_in){ .share = share });
+	const struct rm_share_revoke_in in = { .share = share, .when = RM_WHEN_NOW };
+	return rm_share_revoke(RT_TASK, &in);
+}
+
+err_t rt_share_recall(rm_share_t share)
+{
+	const struct rm_share_revoke_in in = { .share = share, .when = RM_WHEN_RELEASED };
+	return rm_share_revoke(RT_TASK, &in);
+}
+
+err_t rt_share_release(rm_share_t share)
+{
+	return rm_share_release(RT_TASK, &(struct rm_share_release_in){ .share = share });
 }
 
 err_t rt_window_map(rm_share_t share, uint64_t first, uint64_t pages, uint8_t rights,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests: everything that `make test` runs. A suite is listed in tests/suites.
 tests_USES := abi lib proto rt
-tests_INCLUDES := tests/qemu/lib/include
+tests_INCLUDES := tests/qemu/lib/include tests/nth/include
 
 # The framework of the test programs: entry, console, allocator.
 $(call library,tests/qemu/lib)
@@ -39,7 +39,7 @@ $(B)/image/tests/rt/rm/sel4/archive.S.o: $(B)/system/rt.cpio
 $(call image_as,tests/rt,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/rt.cpio\")
 
 # Systems that end by themselves, or cannot be started (tests/system).
-$(foreach s,once fails wrong absent,\
+$(foreach s,once fails wrong absent cramped,\
 	$(call system,tests/$(s),tests/system/$(s).manifest,init uart echo ping))
 $(call system,tests/lent,tests/system/lent.manifest,init kv filter client)
 $(call system,tests/stress,tests/system/stress.manifest,$(system_programs))
@@ -54,6 +54,9 @@ models: | need-models
 
 # rm on the running kernel.
 include tests/rm/rm.mk
+
+# Lent memory that is taken away.
+include tests/guard/guard.mk
 
 # The trace.
 include tests/trace/trace.mk

@@ -139,6 +139,7 @@ static void bank_free(struct rm *rm, struct bank *bank)
 	list_remove(&bank->sibling);
 	list_remove(&bank->object.link);
 	parent->child_count--;
+	bank_wake(rm, parent);
 	answer_all(rm, &bank->object.waiters, E_OK);
 	uint64_t id = slotmap_id(&rm->objects, bank);
 	struct bank last;
@@ -150,7 +151,14 @@ static void bank_free(struct rm *rm, struct bank *bank)
 	parent->pin_limit += last.pin_limit;
 }
 
-/* A part of a bank's end; true: it is gone. */
+/* A bank that waits for the end of what it paid for has got on. */
+void bank_wake(struct rm *rm, struct bank *bank)
+{
+	if (bank->object.dying)
+		job_add(rm, &bank->object);
+}
+
+/* A part of a bank's end. True: it is gone, or waits. */
 bool bank_reap(struct rm *rm, struct bank *bank)
 {
 	if (!list_is_empty(&bank->children)) {
@@ -179,9 +187,12 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 			object_kill(rm, object);
 		return false;
 	}
-	if (bank->object_count > 0 || bank->child_count > 0 || donation_inherit(bank))
+	if (donation_inherit(bank))
 		return false;
-	bank_free(rm, bank);
+	if (bank->object_count > 0 || bank->child_count > 0)
+		list_remove(&bank->object.link); /* until bank_wake */
+	else
+		bank_free(rm, bank);
 	return true;
 }
 
@@ -215,6 +226,7 @@ void object_free(struct rm *rm, struct object *object)
 	list_remove(&object->link);
 	answer_all(rm, &object->waiters, E_OK);
 	bank->object_count--;
+	bank_wake(rm, bank);
 	err_t err = slotmap_remove(&rm->objects, &bank->entries, &bank->pages,
 	                           slotmap_id(&rm->objects, object));
 	assert(err == E_OK);

@@ -11,7 +11,8 @@
  * go, then its pages are shared, in steps. Whoever faults meanwhile waits, so the copy is as the
  * original was at one moment.
  *
- * Pinned pages, and donated ones, are never shared: they are copied at once.
+ * Pinned pages, and donated ones, are never shared: they are copied at once. Nor are those of a
+ * dataspace that is sealed (share.c), large ones apart: a write to a sealed page needs no memory.
  *
  * A large page has the content of up to LARGE_PAGES pages (ds->large says of which); it is mapped
  * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
@@ -485,8 +486,7 @@ static void work_begin(struct rm *rm, struct dataspace *ds, uint8_t work)
 static void work_end(struct rm *rm, struct dataspace *ds)
 {
 	ds->work = WORK_NONE;
-	job_end(&ds->object);
-	(void)rm;
+	job_end(rm, &ds->object);
 }
 
 /*
@@ -519,7 +519,7 @@ static err_t copy_page(struct rm *rm, struct dataspace *to, uint64_t index, stru
 {
 	struct page *mine = page;
 	if (page->pins > 0 || to->object.bank != to->source->object.bank || to->source->donation ||
-	    page_is_large(rm, page)) {
+	    to->source->seals > 0 || page_is_large(rm, page)) {
 		err_t err = page_copy(rm, to->object.bank, page, index, &mine);
 		if (err != E_OK)
 			return err;
@@ -749,12 +749,14 @@ static bool cut_region(struct rm *rm, struct dataspace *ds)
 }
 
 /* The next share has no pages any more. */
-static bool cut_share(struct dataspace *ds)
+static bool cut_share(struct rm *rm, struct dataspace *ds)
 {
 	struct list *link = list_pop_front(&ds->shares);
 	if (!link)
 		return false;
-	container_of(link, struct share, link)->dataspace = NULL;
+	struct share *share = container_of(link, struct share, link);
+	share->dataspace = NULL;
+	share_settle(rm, share);
 	return true;
 }
 
@@ -770,7 +772,7 @@ static bool cut_shadow(struct dataspace *ds)
 	return true;
 }
 
-/* A part of a dataspace's end: its regions, its pages, its shadows, itself. */
+/* A part of a dataspace's end: its regions, its pages, its shadows, itself. True: no more now. */
 bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 {
 	if (ds->source) {
@@ -779,8 +781,12 @@ bool dataspace_reap(struct rm *rm, struct dataspace *ds)
 	}
 	answer_all(rm, &ds->working, E_GONE);
 	dataspace_wake(rm, ds);
-	if (ds->copy || ds->giving || cut_region(rm, ds) || !trim_step(rm, ds, 0) ||
-	    cut_shadow(ds) || cut_share(ds) || donation_orphan(ds) || ds->object.holders > 0)
+	if (ds->giving)
+		return false;
+	if (share_holds(rm, ds))
+		return true;
+	if (ds->copy || cut_region(rm, ds) || !trim_step(rm, ds, 0) || cut_shadow(ds) ||
+	    cut_share(rm, ds) || donation_orphan(ds) || ds->object.holders > 0)
 		return false;
 	list_remove(&ds->shadow_link);
 	list_remove(&ds->pager_link);
@@ -818,11 +824,6 @@ err_t rm_adopt(struct rm *rm, struct bank *bank, uint32_t pages, struct dataspac
 }
 
 /* -- requests ---------------------------------------------------------------------------------- */
-
-static uint8_t rights_of(uint64_t badge)
-{
-	return badge >> FACET_SHIFT & FACET_RIGHTS;
-}
 
 /* A physical range, pinned. */
 static err_t fill_contiguous(struct rm *rm, struct dataspace *ds, unsigned int align,
@@ -912,6 +913,8 @@ err_t on_dataspace_resize(struct rm *rm, struct proto_request *request, struct d
 	if (ds->work != WORK_NONE || ds->copy || ds->giving || ds->donation || ds->flags ||
 	    ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_BUSY;
+	if (in->size < ds->size && ds->seals > 0)
+		return E_BUSY;
 	if (in->size < ds->size) {
 		err_t err = wait_for(rm, ds->object.bank, &ds->working, RM_METHOD_DATASPACE_RESIZE);
 		if (err != E_OK)
@@ -927,6 +930,8 @@ err_t on_dataspace_destroy(struct rm *rm, struct proto_request *request, struct 
 {
 	if (rights_of(request->badge) != FACET_RIGHTS)
 		return E_PERM;
+	if (ds->seals > 0)
+		return E_BUSY;
 	return object_destroy(rm, ds->object.bank, &ds->object, RM_METHOD_DATASPACE_DESTROY);
 }
 

@@ -145,7 +145,7 @@ static void move_end(struct rm *rm, struct donation *d, err_t err)
 	d->phase = GIVEN;
 	d->cursor = 0;
 	if (!d->object.dying)
-		job_end(&d->object);
+		job_end(rm, &d->object);
 	if (d->returns) {
 		d->returns = false;
 		/* Who returned it waits until it is gone. */
@@ -264,21 +264,23 @@ bool donation_detach(struct rm *rm, struct session *s)
 	return true;
 }
 
-/* The donation's dataspace is no more. */
+/* The donation's dataspace is no more: the donation ends, or goes on ending. */
 void donation_lose(struct rm *rm, struct donation *d)
 {
 	d->dataspace = NULL;
-	object_kill(rm, &d->object);
+	d->object.dying = true;
+	job_add(rm, &d->object);
 }
 
-/* A part of a move, or of the donation's end. True: it is over. */
+/* A part of a move, or of the donation's end. True: it is over, or goes on later. */
 bool donation_work(struct rm *rm, struct donation *d)
 {
 	if (d->phase != GIVEN)
 		return move_step(rm, d) != E_PENDING && !d->object.dying;
 	if (d->dataspace) {
+		list_remove(&d->object.link); /* until donation_lose */
 		object_kill(rm, &d->dataspace->object);
-		return false;
+		return true;
 	}
 	assert(d->owed == 0);
 	if (d->home)
@@ -322,20 +324,20 @@ static err_t donation_new(struct rm *rm, struct session *s, struct dataspace *ho
 err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
                 struct dataspace *home, const struct rm_donate_in *in, struct rm_donate_out *out)
 {
-	struct session *s = session_of(rm, task, in->session.raw, false, true);
+	struct session *s = session_of_client(rm, task, in->session.raw);
 	const struct bank *bank = home->object.bank;
 	struct donation *d;
 	if (!s || s->state != RM_SESSION_STATE_OPEN || !s->server)
 		return E_GONE;
-	if ((request->cap_badges[0] >> FACET_SHIFT & FACET_RIGHTS) != FACET_RIGHTS)
+	if (rights_of(request->cap_badges[0]) != FACET_RIGHTS)
 		return E_PERM;
 	if (!range_ok(in->first, in->size, home->size))
 		return E_RANGE;
 	if (home->kind == RM_DATASPACE_KIND_PAGED || home->kind == RM_DATASPACE_KIND_DEVICE ||
 	    home->backing || home->lost)
 		return E_UNSUPPORTED;
-	if (home->flags || home->giving || home->copy || home->work != WORK_NONE ||
-	    !donation_spares(home, in->first, in->first + in->size))
+	if (home->flags || home->seals > 0 || home->giving || home->copy ||
+	    home->work != WORK_NONE || !donation_spares(home, in->first, in->first + in->size))
 		return E_BUSY;
 	if (in->size > bank->limit - bank->used + home->resident)
 		return E_LIMIT;
@@ -362,9 +364,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 /* The donation of that id, if the task is its server. */
 static struct donation *donation_of(struct rm *rm, const struct task *task, uint64_t id)
 {
-	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
-	struct donation *d =
-	        object && object->kind == KIND_DONATION ? (struct donation *)object : NULL;
+	struct donation *d = object_of_kind(rm, id, KIND_DONATION);
 	return d && d->phase == GIVEN && d->session && d->session->server == task ? d : NULL;
 }
 
@@ -382,6 +382,8 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 	struct donation *d = donation_of(rm, task, in->donation.raw);
 	if (!d)
 		return E_GONE;
+	if (d->dataspace->seals > 0)
+		return E_BUSY;
 	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying;
 	if (kept && (d->home->giving || d->home->copy || d->home->work != WORK_NONE ||
 	             d->dataspace->giving || d->dataspace->copy))
@@ -398,8 +400,11 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 		object_kill(rm, &d->object);
 	}
 	bool small = d->away.end - d->away.start <= STEP_PAGES;
-	for (unsigned int i = 0; small && i < STEPS_AT_ONCE; i++)
-		if (donation_work(rm, d))
+	for (unsigned int i = 0; small && i < STEPS_AT_ONCE; i++) {
+		if (!slotmap_get(&rm->objects, in->donation.raw) ||
+		    (d->phase == GIVEN && !d->object.dying))
 			break;
+		(void)donation_work(rm, d);
+	}
 	return E_PENDING;
 }

@@ -115,7 +115,13 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		share = container_of(event, struct share, shared);
 		return BODY(shared, .session = { slotmap_id(&rm->objects, share->session) },
 		            .share = { slotmap_id(&rm->objects, share) }, .size = share->size,
-		            .rights = share->rights);
+		            .rights = share->rights,
+		            .class = share->sealed ? RM_SHARE_CLASS_SEALED
+		                                   : RM_SHARE_CLASS_FAULTABLE);
+	case RM_EVENT_SHARE_RECALLED:
+		share = container_of(event, struct share, recall);
+		return BODY(share_recalled, .session = { slotmap_id(&rm->objects, share->session) },
+		            .share = { slotmap_id(&rm->objects, share) });
 	case RM_EVENT_DONATED:
 		donation = container_of(event, struct donation, donated);
 		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },

@@ -4,7 +4,7 @@
  * fault. fault_resolve() decides, in this order:
  *
  *   no region, no right          the program's own mistake
- *   its dataspace ended          lost
+ *   its dataspace ended          lost, if it is not sealed
  *   being copied                 wait
  *   beyond the dataspace's end   lost
  *   a page that a pager has      wait, and tell it
@@ -162,16 +162,18 @@ static err_t map_large(struct rm *rm, struct region *r, uint64_t address, const 
 	                r->rights & RM_RIGHT_WRITE && page->holders == 1, region_attributes(r));
 }
 
-/*
- * Where a region is touched in order, the next 2 MiB, which begin at the address, become one page.
- * False: better not.
- */
+static bool is_touched_in_order(const struct region *r, uint64_t address)
+{
+	return address == r->next_touch && r->around == AROUND_MAX;
+}
+
+/* The next 2 MiB, if they begin at the address, become one page. False: better not. */
 static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
 {
 	struct dataspace *ds = r->dataspace;
 	const struct bank *bank = ds->object.bank;
 	uint64_t index = index_of(r, address), next = index;
-	if (address != r->next_touch || r->around < AROUND_MAX || ds->backing || ds->flags ||
+	if (address % (1ull << LARGE_BITS) != 0 || ds->backing || ds->flags ||
 	    bank->limit - bank->used < LARGE_BANK_MIN || index + LARGE_PAGES > ds->size ||
 	    !shows_large(r, address) || !donation_spares(ds, index, index + LARGE_PAGES) ||
 	    (radix_next(&ds->pages, &next) && next < index + LARGE_PAGES) ||
@@ -182,17 +184,29 @@ static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
 	return true;
 }
 
+/* The page is in a large one, which can be mapped there as a whole. */
+static bool may_show_large(const struct region *r, uint64_t address, bool writes,
+                           const struct page *page)
+{
+	return dataspace_is_whole(r->dataspace, index_of(r, address)) && shows_large(r, address) &&
+	       !(writes && page->holders > 1);
+}
+
+/* The page is taken out of a large one. */
+static err_t split(struct rm *rm, const struct region *r, uint64_t address)
+{
+	/* What has a backing has no large pages of its own. */
+	struct dataspace *ds = r->dataspace->backing ? r->dataspace->backing : r->dataspace;
+	return dataspace_split(rm, ds, index_of(r, address));
+}
+
 /* The page is in a large one: that is mapped, or it is taken out of it. PENDING: that. */
 static err_t large_fault(struct rm *rm, struct region *r, uint64_t address, bool writes,
                          const struct page *page)
 {
-	struct dataspace *ds = r->dataspace;
-	uint64_t index = index_of(r, address);
-	if (dataspace_is_whole(ds, index) && shows_large(r, address) &&
-	    !(writes && page->holders > 1))
+	if (may_show_large(r, address, writes, page))
 		return map_large(rm, r, address, page);
-	/* What has a backing has no large pages of its own. */
-	err_t err = dataspace_split(rm, ds->backing ? ds->backing : ds, index);
+	err_t err = split(rm, r, address);
 	return err == E_OK ? E_PENDING : err;
 }
 
@@ -214,9 +228,11 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 		return RM_FAULT_RESULT_NO_RIGHT;
 	struct dataspace *ds = r->dataspace;
 	bool window = r->share != 0;
-	if (window && !share_lives(rm, r->share))
+	const struct share *share = window ? share_find(rm, r->share) : NULL;
+	if (window && !share)
 		return RM_FAULT_RESULT_GONE;
-	if (!ds || ds->object.dying || index_of(r, address) >= ds->size)
+	bool stays = share && share->sealed;
+	if (!ds || (ds->object.dying && !stays) || index_of(r, address) >= ds->size)
 		return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
 	uint64_t index = index_of(r, address);
 	if (ds->copy) {
@@ -232,7 +248,7 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 			return wait_for_page(rm, source, index, fault);
 		if (!may_fill(ds, index))
 			return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
-		if (address % (1ull << LARGE_BITS) == 0 && fill_large(rm, r, address))
+		if (is_touched_in_order(r, address) && fill_large(rm, r, address))
 			page = dataspace_page(ds, index, &shared);
 		else if (dataspace_fill(rm, ds, index, &page) != E_OK)
 			return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_NO_MEMORY;
@@ -268,6 +284,65 @@ void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64
 		return;
 	for (uint64_t i = 0; i < pages && i < STEP_PAGES; i++)
 		(void)map_neighbour(rm, r, start + i * PAGE, false);
+}
+
+/* -- before any access ------------------------------------------------------------------------- */
+
+/* No access that the region allows faults there. *next: the address behind what is mapped so. */
+bool fault_is_laid_out(const struct rm *rm, const struct region *r, uint64_t address,
+                       uint64_t *next)
+{
+	uint64_t base = range_align_down(address, 1ull << LARGE_BITS);
+	const struct mapping *m = mapping_at(r->vspace, base);
+	bool large = m && chunk_of(rm, m->frame)->kind == CHUNK_LARGE;
+	if (!large)
+		m = mapping_at(r->vspace, address);
+	*next = large ? base + (1ull << LARGE_BITS) : address + PAGE;
+	return m && m->state == MAPPING_LIVE && (m->writable || !(r->rights & RM_RIGHT_WRITE));
+}
+
+/* The page is there, and, if it is to be written, nobody else's; large if it can be shown so. */
+static err_t have_page(struct rm *rm, struct region *r, uint64_t address, bool writes,
+                       struct page **page)
+{
+	struct dataspace *ds = r->dataspace;
+	uint64_t index = index_of(r, address);
+	bool shared;
+	err_t err = E_OK;
+	*page = dataspace_page(ds, index, &shared);
+	if (!*page && !may_fill(ds, index))
+		return E_NOENT;
+	if (!*page) {
+		if (!fill_large(rm, r, address))
+			err = dataspace_fill(rm, ds, index, page);
+		if (err != E_OK)
+			return err;
+		*page = dataspace_page(ds, index, &shared);
+	}
+	if (page_is_large(rm, *page)) {
+		if (may_show_large(r, address, writes, *page))
+			return E_OK;
+		err = split(rm, r, address);
+		*page = dataspace_page(ds, index, &shared);
+	}
+	return err == E_OK && writes && shared ? dataspace_own(rm, ds, index, page) : err;
+}
+
+/*
+ * A page of a region that shows its dataspace there, which nobody copies and no pager supplies:
+ * from now on it is laid out. NOENT: it is lost. GONE: client memory that the client cannot pay
+ * for.
+ */
+err_t fault_lay_out(struct rm *rm, struct region *r, uint64_t address)
+{
+	bool writes = r->rights & RM_RIGHT_WRITE;
+	struct page *page;
+	err_t err = have_page(rm, r, address, writes, &page);
+	if (err != E_OK)
+		return err != E_NOENT && r->share ? E_GONE : err;
+	if (page_is_large(rm, page))
+		address = range_align_down(address, 1ull << LARGE_BITS);
+	return map_page(rm, r->vspace, address, page->frame, writes, region_attributes(r));
 }
 
 /* -- waiting ----------------------------------------------------------------------------------- */

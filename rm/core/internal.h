@@ -93,10 +93,18 @@ void *record_get(struct bank *bank, unsigned int slab);
 void record_put(struct bank *bank, unsigned int slab, void *record);
 struct lib_pages bank_nodes(struct bank *bank);
 bool bank_reap(struct rm *rm, struct bank *bank);
+void bank_wake(struct rm *rm, struct bank *bank);
 void bank_kill(struct rm *rm, struct bank *bank);
 
 /* -- object.c: capabilities, long work, callers who wait ------------------------------------- */
 struct object *object_find(const struct rm *rm, uint64_t badge);
+void *object_of_kind(const struct rm *rm, uint64_t id, enum kind kind);
+/* What a capability to a dataspace lets its holder do. */
+static inline uint8_t rights_of(uint64_t badge)
+{
+	return badge >> FACET_SHIFT & FACET_RIGHTS;
+}
+
 uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet);
 err_t object_cap(struct rm *rm, struct proto_request *request, const struct object *object,
                  unsigned int facet);
@@ -108,7 +116,7 @@ void scratch_clear(struct rm *rm);
 void object_kill(struct rm *rm, struct object *object);
 err_t object_destroy(struct rm *rm, struct bank *bank, struct object *object, uint8_t method);
 void job_add(struct rm *rm, struct object *object);
-void job_end(struct object *object);
+void job_end(struct rm *rm, struct object *object);
 err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t method);
 void answer_err(struct rm *rm, struct waiter *waiter, err_t err);
 void answer_request(struct rm *rm, struct waiter *waiter, struct proto_request *request);
@@ -160,6 +168,7 @@ void region_lose(struct region *region);
 err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page);
 
 /* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
+enum { USER_LOW = 1 << 16 };
 err_t map_page(struct rm *rm, struct vspace *vspace, uint64_t address, frame_t f, bool writable,
                unsigned int attributes);
 void unmap_frame(struct rm *rm, frame_t f);
@@ -179,8 +188,14 @@ unsigned int region_attributes(const struct region *region);
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
                                    enum rm_access access, struct fault *fault);
 void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64_t pages);
+bool fault_is_laid_out(const struct rm *rm, const struct region *r, uint64_t address,
+                       uint64_t *next);
+err_t fault_lay_out(struct rm *rm, struct region *r, uint64_t address);
 void fault_retry(struct rm *rm, struct fault *fault);
 void fault_forget(struct rm *rm, struct fault *fault);
+
+/* -- populate.c ------------------------------------------------------------------------------ */
+bool populate_work(struct rm *rm, struct vspace *vspace);
 
 /* -- task.c ------------------------------------------------------------------------------------ */
 err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned int slot_bits,
@@ -223,12 +238,17 @@ void session_timeout(struct rm *rm, struct session *session);
 void root_kill(struct rm *rm, struct root *root);
 
 bool session_is_cut(const struct session *session);
-struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
-                           bool client);
+struct session *session_of(const struct rm *rm, const struct task *task, uint64_t id);
+struct session *session_of_server(const struct rm *rm, const struct task *task, uint64_t id);
+struct session *session_of_client(const struct rm *rm, const struct task *task, uint64_t id);
 
 /* -- share.c --------------------------------------------------------------------------------- */
 bool share_reap(struct rm *rm, struct share *share);
-bool share_lives(const struct rm *rm, uint64_t id);
+bool share_work(struct rm *rm, struct share *share);
+struct share *share_find(const struct rm *rm, uint64_t id);
+void share_close(struct rm *rm, struct share *share);
+void share_settle(struct rm *rm, struct share *share);
+bool share_holds(struct rm *rm, struct dataspace *ds);
 void window_restore(struct rm *rm, struct region *window);
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address);
 

@@ -805,12 +805,12 @@ void memory_device_end(struct rm *rm, uint32_t c)
  * Somebody may keep one page in each chunk of frames, and no memory is left then that can become
  * kernel objects, though nearly all is free. So when kernel pages get scarce, pages of dataspaces
  * move out of a chunk that has few. It is done between requests only: within one, a page stays
- * where it is.
+ * where it is. In a sealed system no kernel objects are made any more, and pages stay mapped.
  */
 static bool kernel_is_scarce(const struct rm *rm)
 {
-	return rm->may_move && rm->kernel_free.count < KERNEL_LOW && !rm->raw.first &&
-	       !rm->large_raw.first && rm->bulk_next == rm->bulks_count;
+	return rm->may_move && !rm->sealed && rm->kernel_free.count < KERNEL_LOW &&
+	       !rm->raw.first && !rm->large_raw.first && rm->bulk_next == rm->bulks_count;
 }
 
 /* A chunk of frames has pages of dataspaces only, few, that are not pinned. */

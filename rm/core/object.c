@@ -21,6 +21,13 @@ struct object *object_find(const struct rm *rm, uint64_t badge)
 	return object && !object->dying ? object : NULL;
 }
 
+/* The living object that has such an id, as a plain number; NULL: there is none of that kind. */
+void *object_of_kind(const struct rm *rm, uint64_t id, enum kind kind)
+{
+	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
+	return object && object->kind == kind ? object : NULL;
+}
+
 uint64_t object_badge(const struct rm *rm, const struct object *object, unsigned int facet)
 {
 	return slotmap_id(&rm->objects, object) | (uint64_t)facet << FACET_SHIFT;
@@ -85,10 +92,11 @@ void job_add(struct rm *rm, struct object *object)
 }
 
 /* It stays, and is not worked on any more. */
-void job_end(struct object *object)
+void job_end(struct rm *rm, struct object *object)
 {
 	list_remove(&object->link);
 	list_push_front(&object->bank->objects, &object->link);
+	bank_wake(rm, object->bank);
 }
 
 static bool job_step(struct rm *rm, struct object *object)
@@ -108,7 +116,8 @@ static bool job_step(struct rm *rm, struct object *object)
 	case KIND_THREAD:
 		return thread_reap(rm, (struct thread *)object);
 	case KIND_SHARE:
-		return share_reap(rm, (struct share *)object);
+		return object->dying ? share_reap(rm, (struct share *)object)
+		                     : share_work(rm, (struct share *)object);
 	case KIND_DONATION:
 		return donation_work(rm, (struct donation *)object);
 	default:
@@ -132,7 +141,7 @@ bool rm_step(struct rm *rm)
 	struct list *link = list_first(&rm->jobs);
 	if (!link)
 		return memory_refill(rm);
-	/* It may free itself, or stay; then the others have their turn. */
+	/* It may free itself, leave the jobs, or stay; then the others have their turn. */
 	struct object *object = container_of(link, struct object, link);
 	if (!job_step(rm, object)) {
 		list_remove(link);
@@ -162,6 +171,9 @@ void object_kill(struct rm *rm, struct object *object)
 		break;
 	case KIND_DATASPACE:
 		dataspace_detach(rm, (struct dataspace *)object);
+		break;
+	case KIND_SHARE:
+		share_close(rm, (struct share *)object);
 		break;
 	default:
 		break;

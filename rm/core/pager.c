@@ -93,17 +93,16 @@ err_t on_pager_open(struct rm *rm, struct proto_request *request, struct dataspa
 err_t on_pager_supply(struct rm *rm, struct proto_request *request, struct dataspace *ds,
                       struct dataspace *source, const struct rm_pager_supply_in *in)
 {
-	uint8_t rights = request->cap_badges[0] >> FACET_SHIFT & FACET_RIGHTS;
 	if (ds->lost)
 		return E_GONE;
-	if (rights != FACET_RIGHTS || source == ds)
+	if (rights_of(request->cap_badges[0]) != FACET_RIGHTS || source == ds)
 		return E_PERM;
 	if (!range_ok(in->first, in->count, ds->size) ||
 	    !range_ok(in->from, in->count, source->size))
 		return E_RANGE;
 	if (in->count > STEP_PAGES)
 		return E_LIMIT;
-	if (ds->copy || source->copy || source->giving || source->donation ||
+	if (ds->copy || source->copy || source->giving || source->donation || source->seals > 0 ||
 	    source->kind != RM_DATASPACE_KIND_ANONYMOUS || source->flags ||
 	    source->object.bank != ds->object.bank)
 		return E_BUSY;

@@ -8,7 +8,8 @@
  * Then the server cleans up and acknowledges. The session is over, and its bank destroyed, when the
  * roots are gone, the server has acknowledged (or never knew of it, or is dead), and the client has
  * taken the event that says so (or is dead, or ended it itself). A server that does not accept, or
- * acknowledge, in time is a failed one.
+ * acknowledge, in time is a failed one. What the client sealed for the server (share.c) ends when
+ * that has acknowledged, or is dead.
  */
 #include "internal.h"
 #include <lib/assert.h>
@@ -257,30 +258,50 @@ static void side_leaves(struct rm *rm, struct task **side, struct list *link, st
 	*side = NULL;
 }
 
+/* The next share that is not sealed; NULL: none. */
+static struct share *next_share(const struct session *s)
+{
+	struct list *link = list_first(&s->shares);
+	struct share *share = link ? container_of(link, struct share, session_link) : NULL;
+	return share && !share->sealed ? share : NULL;
+}
+
+/* What is sealed for it is not any more. */
 static void server_leaves(struct rm *rm, struct session *s)
 {
 	deadline_cancel(&rm->session_deadlines, &s->deadline);
+	for (struct list *link; (link = list_last(&s->shares)) != NULL;) {
+		struct share *share = container_of(link, struct share, session_link);
+		if (!share->sealed)
+			break;
+		share_close(rm, share);
+	}
+	if (!list_is_empty(&s->shares))
+		job_add(rm, &s->object);
 	side_leaves(rm, &s->server, &s->server_link, &s->severed_server);
 }
 
+/* Nor does it wait for what is sealed. */
 static void client_leaves(struct rm *rm, struct session *s)
 {
+	for (struct list *at = list_first(&s->shares); at; at = list_after(&s->shares, at))
+		answer_all(rm, &container_of(at, struct share, session_link)->object.waiters,
+		           E_GONE);
 	side_leaves(rm, &s->client, &s->client_link, &s->severed_client);
 }
 
-/* No capability of it is left, and no window on memory of the client's. */
+/* No capability of it is left, and no window on memory of the client's but what is sealed. */
 bool session_is_cut(const struct session *s)
 {
-	return list_is_empty(&s->roots) && list_is_empty(&s->shares) &&
-	       list_is_empty(&s->donations);
+	return list_is_empty(&s->roots) && !next_share(s) && list_is_empty(&s->donations);
 }
 
 /* If nobody needs anything of it any more, the session is over, and its bank goes. */
 void session_settle(struct rm *rm, struct session *s)
 {
 	struct bank *bank = s->object.bank;
-	if (s->state != RM_SESSION_STATE_SEVERED || !session_is_cut(s) || !bank->session ||
-	    (s->server && s->server_knows) ||
+	if (s->state != RM_SESSION_STATE_SEVERED || !list_is_empty(&s->roots) ||
+	    !list_is_empty(&s->shares) || !bank->session || (s->server && s->server_knows) ||
 	    (s->client && !list_is_empty(&s->severed_client.link)))
 		return;
 	server_leaves(rm, s);
@@ -306,12 +327,11 @@ bool session_is_small(const struct session *s)
  */
 bool session_step(struct rm *rm, struct session *s)
 {
+	struct share *share = next_share(s);
 	if (donation_detach(rm, s))
 		return false;
-	if (!list_is_empty(&s->shares) && (s->object.dying || list_is_empty(&s->roots))) {
-		struct share *share =
-		        container_of(list_first(&s->shares), struct share, session_link);
-		share->object.dying = true;
+	if (share && (s->object.dying || list_is_empty(&s->roots))) {
+		object_kill(rm, &share->object);
 		(void)share_reap(rm, share);
 		return false;
 	}
@@ -330,7 +350,7 @@ bool session_step(struct rm *rm, struct session *s)
 		return false;
 	}
 	list_append_all(&rm->retry, &s->faulted);
-	job_end(&s->object);
+	job_end(rm, &s->object);
 	answer_all(rm, &s->severing, E_OK);
 	/* Told now: nothing of the session reaches the server any more. */
 	if (s->server && s->server_knows)
@@ -408,15 +428,24 @@ void session_timeout(struct rm *rm, struct session *s)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* The session of that id, if the task has that part in it. */
-struct session *session_of(struct rm *rm, const struct task *task, uint64_t id, bool server,
-                           bool client)
+/* The session of that id, if the task is its server. */
+struct session *session_of_server(const struct rm *rm, const struct task *task, uint64_t id)
 {
-	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
-	if (!object || object->kind != KIND_SESSION)
-		return NULL;
-	struct session *s = (struct session *)object;
-	return (server && s->server == task) || (client && s->client == task) ? s : NULL;
+	struct session *s = object_of_kind(rm, id, KIND_SESSION);
+	return s && s->server == task ? s : NULL;
+}
+
+struct session *session_of_client(const struct rm *rm, const struct task *task, uint64_t id)
+{
+	struct session *s = object_of_kind(rm, id, KIND_SESSION);
+	return s && s->client == task ? s : NULL;
+}
+
+/* Of either side. */
+struct session *session_of(const struct rm *rm, const struct task *task, uint64_t id)
+{
+	struct session *s = session_of_server(rm, task, id);
+	return s ? s : session_of_client(rm, task, id);
 }
 
 err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *client,
@@ -477,7 +506,7 @@ err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *cli
 err_t on_session_accept(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_accept_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	if (!s || s->state != RM_SESSION_STATE_OPENING || !s->server_knows)
 		return E_GONE;
 	s->state = RM_SESSION_STATE_OPEN;
@@ -489,7 +518,7 @@ err_t on_session_accept(struct rm *rm, struct proto_request *, struct task *task
 err_t on_session_refuse(struct rm *rm, struct proto_request *, struct task *task,
                         const struct rm_session_refuse_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	if (!s || s->state != RM_SESSION_STATE_OPENING)
 		return E_GONE;
 	/* What a client cannot be told is PERM. */
@@ -506,7 +535,7 @@ err_t on_session_refuse(struct rm *rm, struct proto_request *, struct task *task
 err_t on_session_bank(struct rm *rm, struct proto_request *request, struct task *task,
                       const struct rm_session_bank_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	return object_cap(rm, request, &s->object.bank->object, 0);
@@ -515,7 +544,7 @@ err_t on_session_bank(struct rm *rm, struct proto_request *request, struct task 
 err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_sever_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, true);
+	struct session *s = session_of(rm, task, in->session.raw);
 	if (!s)
 		return E_GONE;
 	/* A client that ends it needs no telling any more that it ended. */
@@ -540,7 +569,7 @@ err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
 err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_acknowledge_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	if (!s)
 		return E_GONE;
 	if (s->state != RM_SESSION_STATE_SEVERED || !session_is_cut(s))
@@ -564,7 +593,7 @@ err_t on_session_mint_endpoint(struct rm *rm, struct proto_request *request, str
                                const struct rm_session_mint_endpoint_in *in,
                                struct rm_session_mint_endpoint_out *out)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -581,7 +610,7 @@ err_t on_notification_create(struct rm *rm, struct proto_request *request, struc
                              struct rm_notification_create_out *out)
 {
 	bool own = in->session.raw == 0; /* it goes with the task, as its endpoints do */
-	struct session *s = own ? NULL : session_of(rm, task, in->session.raw, true, false);
+	struct session *s = own ? NULL : session_of_server(rm, task, in->session.raw);
 	struct notification *n;
 	if (own ? task->state == RM_TASK_STATE_DEAD : !s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
@@ -603,15 +632,15 @@ err_t on_session_mint_notification(struct rm *rm, struct proto_request *request,
                                    const struct rm_session_mint_notification_in *in,
                                    struct rm_session_mint_notification_out *out)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
-	struct object *object = object_find(rm, in->notification.raw);
+	struct session *s = session_of_server(rm, task, in->session.raw);
+	const struct notification *n = object_of_kind(rm, in->notification.raw, KIND_NOTIFICATION);
 	struct root *root;
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
-	if (!object || object->kind != KIND_NOTIFICATION || object->bank != s->object.bank)
+	if (!n || n->object.bank != s->object.bank)
 		return E_NOENT;
-	err_t err = root_new(rm, s, ((struct notification *)object)->slot,
-	                     RM_ROOT_KIND_NOTIFICATION, in->badge, in->rights, &root);
+	err_t err =
+	        root_new(rm, s, n->slot, RM_ROOT_KIND_NOTIFICATION, in->badge, in->rights, &root);
 	if (err != E_OK)
 		return err;
 	out->root.raw = slotmap_id(&rm->objects, root);
@@ -623,29 +652,27 @@ err_t on_session_mint_notification(struct rm *rm, struct proto_request *request,
 err_t on_session_revoke_root(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_revoke_root_in *in)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
-	struct object *object = object_find(rm, in->root.raw);
+	struct session *s = session_of_server(rm, task, in->session.raw);
+	struct root *root = object_of_kind(rm, in->root.raw, KIND_ROOT);
 	if (!s || s->state == RM_SESSION_STATE_SEVERED)
 		return E_GONE;
 	/* The first one is not the client's before the session is open. */
-	if (!object || object->kind != KIND_ROOT || ((struct root *)object)->session != s ||
-	    s->state == RM_SESSION_STATE_OPENING)
+	if (!root || root->session != s || s->state == RM_SESSION_STATE_OPENING)
 		return E_NOENT;
-	root_kill(rm, (struct root *)object);
+	root_kill(rm, root);
 	return E_OK;
 }
 
 err_t on_session_roots(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_roots_in *in, struct rm_session_roots_out *out)
 {
-	struct session *s = session_of(rm, task, in->session.raw, true, false);
+	struct session *s = session_of_server(rm, task, in->session.raw);
 	out->roots_count = 0;
 	if (!s)
 		return E_GONE;
-	struct object *after = in->after.raw ? object_find(rm, in->after.raw) : NULL;
-	bool known = after && after->kind == KIND_ROOT && ((struct root *)after)->session == s;
-	struct list *at = known ? list_after(&s->roots, &((struct root *)after)->link)
-	                        : list_first(&s->roots);
+	const struct root *after = object_of_kind(rm, in->after.raw, KIND_ROOT);
+	struct list *at = after && after->session == s ? list_after(&s->roots, &after->link)
+	                                               : list_first(&s->roots);
 	for (; at && out->roots_count < RM_ROOTS_MAX; at = list_after(&s->roots, at)) {
 		const struct root *root = container_of(at, struct root, link);
 		out->roots[out->roots_count++] = (struct rm_root_status){
@@ -661,7 +688,7 @@ err_t on_session_roots(struct rm *rm, struct proto_request *, struct task *task,
 err_t on_session_query(struct rm *rm, struct proto_request *, struct task *task,
                        const struct rm_session_query_in *in, struct rm_session_query_out *out)
 {
-	const struct session *s = session_of(rm, task, in->session.raw, true, true);
+	const struct session *s = session_of(rm, task, in->session.raw);
 	if (!s)
 		return E_GONE;
 	const struct bank *bank = s->object.bank;

@@ -9,6 +9,21 @@
  * the windows' mappings go, and they show nothing from then on (GONE) until the server unmaps them:
  * an address that it remembers never comes to mean something else.
  *
+ * Sealed memory needs no guard. Before the server hears of a sealed share, all its pages are made,
+ * in steps, and if they may be written they are the dataspace's alone, and single: no fault in a
+ * window on them takes memory of the client's from then on. While ds->seals, the dataspace gives
+ * up no page, what copies it copies its pages at once, and its end waits, and with it that of its
+ * bank. It waits until the server has released the share, acknowledged the end of the session, or
+ * is dead: when a sealed dataspace dies, the session is severed: the server's deadline runs.
+ *
+ * What its client wants back when it is released (recalled) ends when no window shows it.
+ *
+ * A server passes a share, or a part of it, on in a session in which it is the client: a share with
+ * a parent. The end of the parent is the end of its children first; but a sealed child is the
+ * server's promise: it is left as it is, without a parent, and its session severed, so that it ends
+ * within the next server's deadline. Who is cut off for a missing page is the client whose end of
+ * the chain took it away.
+ *
  * A server's access to what is gone is no mistake of its own while a guard says so (proto/guard.h):
  * then the thread goes on where the guard says, or zeros stand in for the page. With SEVER the
  * session is cut off first: marked, its capabilities revoked, what was queued cancelled, all its
@@ -18,25 +33,136 @@
 #include <lib/range.h>
 #include <proto/guard.h>
 
-enum { CUT_STEPS = 8, GUARD_PAGES = 1 };
+enum { CUT_STEPS = 8, END_STEPS = 8, GUARD_PAGES = 1, PASSED_ON_MAX = 8 };
 
-static struct share *share_at(const struct rm *rm, uint64_t id)
+/* The share of that id, if neither it has ended nor what it was passed on from. */
+struct share *share_find(const struct rm *rm, uint64_t id)
 {
-	struct object *object = id >> FACET_SHIFT ? NULL : object_find(rm, id);
-	return object && object->kind == KIND_SHARE ? (struct share *)object : NULL;
+	struct share *share = object_of_kind(rm, id, KIND_SHARE);
+	if (!share || share->filling)
+		return NULL;
+	for (const struct share *at = share; at && !at->sealed; at = at->parent)
+		if (at->object.dying)
+			return NULL;
+	return share;
 }
 
-bool share_lives(const struct rm *rm, uint64_t id)
+/* The same, if the task is the session's client, or its server. */
+static struct share *share_of_client(const struct rm *rm, const struct task *task, uint64_t id)
 {
-	return share_at(rm, id) != NULL;
+	struct share *share = share_find(rm, id);
+	return share && share->session->client == task ? share : NULL;
 }
 
-/* The share of that id, if the task is on that side of its session. */
-static struct share *share_of(struct rm *rm, const struct task *task, uint64_t id, bool client)
+static struct share *share_of_server(const struct rm *rm, const struct task *task, uint64_t id)
 {
-	struct share *share = share_at(rm, id);
-	const struct session *s = share ? share->session : NULL;
-	return s && (s->server == task || (client && s->client == task)) ? share : NULL;
+	struct share *share = share_find(rm, id);
+	return share && share->session->server == task ? share : NULL;
+}
+
+/* Its server may do something new with it: the session is open, and there are pages. */
+static bool is_open(const struct share *share)
+{
+	return share->session->state == RM_SESSION_STATE_OPEN && share->dataspace &&
+	       !share->dataspace->object.dying;
+}
+
+/* -- sealing ---------------------------------------------------------------------------------- */
+
+/* All its pages are there: its server is told. */
+static void seal(struct share *share)
+{
+	share->filling = false;
+	share->sealed = true;
+	list_remove(&share->session_link);
+	list_push_back(&share->session->shares, &share->session_link);
+}
+
+/* It ends, or its server has left: that is told nothing more, and no page is kept for it. */
+void share_close(struct rm *rm, struct share *share)
+{
+	struct dataspace *ds = share->dataspace;
+	if (share->session->server) {
+		event_cancel(rm, share->session->server, &share->shared);
+		event_cancel(rm, share->session->server, &share->recall);
+	}
+	if (!share->filling && !share->sealed)
+		return;
+	if (share->filling)
+		answer_all(rm, &share->object.waiters, E_GONE);
+	share->filling = share->sealed = false;
+	list_remove(&share->session_link);
+	list_push_front(&share->session->shares, &share->session_link);
+	if (--ds->seals == 0 && ds->object.dying)
+		job_add(rm, &ds->object);
+}
+
+/* A page is there, and needs no memory to be written, if it may be. */
+static err_t keep_page(struct rm *rm, struct dataspace *ds, uint64_t index, bool writable)
+{
+	bool shared;
+	struct page *page = dataspace_page(ds, index, &shared);
+	if (!page)
+		return ds->lost || donation_took(ds, index) ? E_GONE
+		                                            : dataspace_fill(rm, ds, index, &page);
+	err_t err = dataspace_split(rm, ds, index);
+	return err == E_OK && writable ? dataspace_own(rm, ds, index, &page) : err;
+}
+
+/* A part of the pages of a share that is to be sealed. PENDING: there are more. */
+static err_t fill_step(struct rm *rm, struct share *share)
+{
+	struct dataspace *ds = share->dataspace;
+	if (ds->object.dying || share->session->state != RM_SESSION_STATE_OPEN)
+		return E_GONE;
+	for (unsigned int i = 0; i < STEP_PAGES && !ds->copy; i++, share->filled++) {
+		if (share->filled == share->size)
+			return E_OK;
+		err_t err = keep_page(rm, ds, share->first + share->filled,
+		                      share->rights & RM_RIGHT_WRITE);
+		if (err != E_OK)
+			return err;
+	}
+	return E_PENDING;
+}
+
+/* The same of the work on it; true: it is done, and the caller answered. */
+bool share_work(struct rm *rm, struct share *share)
+{
+	uint64_t words[PROTO_WORDS_FAST];
+	struct proto_request request = { .state = PROTO_PARKED, .reply = words };
+	const struct rm_share_create_out out = { .share = { slotmap_id(&rm->objects, share) } };
+	err_t err = fill_step(rm, share);
+	if (err == E_PENDING)
+		return false;
+	job_end(rm, &share->object);
+	rm_share_create_answer(&request, err, &out);
+	answer_request(rm, container_of(list_first(&share->object.waiters), struct waiter, link),
+	               &request);
+	if (err != E_OK) {
+		object_kill(rm, &share->object);
+		return true;
+	}
+	seal(share);
+	event_send(rm, share->session->server, &share->shared);
+	return true;
+}
+
+/*
+ * A dataspace that dies has to stay, for something of it is sealed: share_close goes on with its
+ * end. Those to whom its owners have sealed it are to let go.
+ */
+bool share_holds(struct rm *rm, struct dataspace *ds)
+{
+	for (struct list *at = list_first(&ds->shares); at; at = list_after(&ds->shares, at)) {
+		struct share *share = container_of(at, struct share, link);
+		if (share->sealed && !share->parent)
+			session_sever(rm, share->session, RM_REASON_BANK);
+	}
+	if (ds->seals == 0)
+		return false;
+	list_remove(&ds->object.link);
+	return true;
 }
 
 /* -- the end of a share ----------------------------------------------------------------------- */
@@ -55,20 +181,59 @@ static struct region *window_of(const struct rm *rm, const struct share *share)
 	return NULL;
 }
 
+static struct share *child_of(const struct share *share)
+{
+	struct list *link = list_first(&share->children);
+	return link ? container_of(link, struct share, sibling) : NULL;
+}
+
+/* If its client wants it back, and nobody uses it, it ends. NULL: there is none. */
+void share_settle(struct rm *rm, struct share *share)
+{
+	if (share && share->recalled && !child_of(share) && !window_of(rm, share))
+		object_kill(rm, &share->object);
+}
+
+/* The session whose client took its pages away, or would if they go. */
+static uint64_t session_to_blame(const struct rm *rm, const struct share *share)
+{
+	const struct share *ended = NULL, *first = share;
+	for (; share; first = share, share = share->parent)
+		ended = share->object.dying ? share : ended;
+	return slotmap_id(&rm->objects, (ended ? ended : first)->session);
+}
+
+/* The next that was passed on from it has to do without, or ends first. */
+static void reap_child(struct rm *rm, struct share *child)
+{
+	if (child->sealed) {
+		list_remove(&child->sibling);
+		child->parent = NULL;
+		session_sever(rm, child->session, RM_REASON_VIOLATION);
+	} else {
+		object_kill(rm, &child->object);
+		(void)share_reap(rm, child);
+	}
+}
+
 /* A part of its end. True: no window shows any of it, and it is gone. */
 bool share_reap(struct rm *rm, struct share *share)
 {
-	struct region *r = window_of(rm, share);
-	if (r) {
-		if (unmap_step(rm, r->vspace, r->interval.start, r->interval.end))
-			region_lose(r);
-		return false;
+	struct share *child = child_of(share), *parent = share->parent;
+	struct region *r = child ? NULL : window_of(rm, share);
+	if (child)
+		reap_child(rm, child);
+	if (r && unmap_step(rm, r->vspace, r->interval.start, r->interval.end)) {
+		r->session = session_to_blame(rm, share);
+		region_lose(r);
 	}
-	if (share->session->server)
-		event_cancel(rm, share->session->server, &share->shared);
+	if (child || r)
+		return false;
 	list_remove(&share->session_link);
 	list_remove(&share->link);
+	list_remove(&share->sibling);
 	object_free(rm, &share->object);
+	share_settle(rm, parent);
 	return true;
 }
 
@@ -157,10 +322,10 @@ static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thre
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address)
 {
 	struct region *window = region_find(thread->task->vspace, address);
-	struct object *object = object_find(rm, window->session);
-	struct session *s =
-	        object && object->kind == KIND_SESSION ? (struct session *)object : NULL;
-	if (window->policy == RM_POLICY_SEVER && s && s->server == thread->task) {
+	const struct share *share = slotmap_get(&rm->objects, window->share);
+	struct session *s = object_of_kind(
+	        rm, share ? session_to_blame(rm, share) : window->session, KIND_SESSION);
+	if (window->policy == RM_POLICY_SEVER && s) {
 		session_sever(rm, s, RM_REASON_VIOLATION);
 		for (unsigned int i = 0; i < CUT_STEPS && !session_is_cut(s); i++)
 			(void)session_step(rm, s);
@@ -174,61 +339,165 @@ enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t 
 
 /* -- requests --------------------------------------------------------------------------------- */
 
+static err_t share_new(struct rm *rm, struct session *s, struct dataspace *ds, struct share **made)
+{
+	err_t err = object_new(rm, s->object.bank, KIND_SHARE, made);
+	if (err != E_OK)
+		return err;
+	struct share *share = *made;
+	share->session = s;
+	share->dataspace = ds;
+	event_init(&share->shared, RM_EVENT_SHARED);
+	event_init(&share->recall, RM_EVENT_SHARE_RECALLED);
+	list_init(&share->session_link);
+	list_init(&share->link);
+	list_init(&share->children);
+	list_init(&share->sibling);
+	return E_OK;
+}
+
+/* Its session and its dataspace have it from now on; its server, if it is not to be filled. */
+static void share_begin(struct rm *rm, struct share *share)
+{
+	struct dataspace *ds = share->dataspace;
+	list_push_back(&ds->shares, &share->link);
+	list_push_front(&share->session->shares, &share->session_link);
+	ds->seals += share->filling || share->sealed;
+	if (share->filling)
+		job_add(rm, &share->object);
+	else
+		event_send(rm, share->session->server, &share->shared);
+	if (share->sealed)
+		seal(share);
+}
+
 err_t on_share_create(struct rm *rm, struct proto_request *request, struct task *task,
                       struct dataspace *ds, const struct rm_share_create_in *in,
                       struct rm_share_create_out *out)
 {
-	struct session *s = session_of(rm, task, in->session.raw, false, true);
-	uint8_t rights = request->cap_badges[0] >> FACET_SHIFT & FACET_RIGHTS;
+	struct session *s = session_of_client(rm, task, in->session.raw);
+	const struct bank *bank = ds->object.bank;
+	uint8_t rights = rights_of(request->cap_badges[0]);
+	bool sealed = in->class == RM_SHARE_CLASS_SEALED;
 	struct share *share;
 	if (!s || s->state != RM_SESSION_STATE_OPEN || !s->server)
 		return E_GONE;
-	if (!in->rights || in->rights & ~(rights & (RM_RIGHT_READ | RM_RIGHT_WRITE)))
+	if (!in->rights || in->rights & ~(rights & (RM_RIGHT_READ | RM_RIGHT_WRITE)) ||
+	    (sealed && rights != FACET_RIGHTS))
 		return E_PERM;
 	if (!range_ok(in->first, in->size, ds->size))
 		return E_RANGE;
 	if (ds->kind == RM_DATASPACE_KIND_PAGED || ds->kind == RM_DATASPACE_KIND_DEVICE ||
 	    ds->backing)
 		return E_UNSUPPORTED;
-	err_t err = object_new(rm, s->object.bank, KIND_SHARE, &share);
+	if (sealed && (ds->giving || !donation_spares(ds, in->first, in->first + in->size)))
+		return E_BUSY;
+	/* What can never be filled is not begun. */
+	if (sealed && in->size > ds->resident && in->size - ds->resident > bank->limit - bank->used)
+		return E_NOMEM;
+	err_t err = share_new(rm, s, ds, &share);
 	if (err != E_OK)
 		return err;
-	share->session = s;
-	share->dataspace = ds;
+	if (sealed)
+		err = wait_for(rm, task->object.bank, &share->object.waiters,
+		               RM_METHOD_SHARE_CREATE);
+	if (err != E_OK) {
+		object_free(rm, &share->object);
+		return err;
+	}
 	share->first = in->first;
 	share->size = in->size;
 	share->rights = in->rights;
-	event_init(&share->shared, RM_EVENT_SHARED);
-	list_init(&share->session_link);
-	list_init(&share->link);
-	list_push_back(&s->shares, &share->session_link);
-	list_push_back(&ds->shares, &share->link);
-	event_send(rm, s->server, &share->shared);
+	share->filling = sealed;
+	share_begin(rm, share);
 	out->share = (rm_share_t){ slotmap_id(&rm->objects, share) };
+	return sealed ? E_PENDING : E_OK;
+}
+
+err_t on_share_pass(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_share_pass_in *in, struct rm_share_pass_out *out)
+{
+	struct share *share = share_of_server(rm, task, in->share.raw), *child;
+	struct session *s = session_of_client(rm, task, in->session.raw);
+	if (!share || !is_open(share) || !s || s->state != RM_SESSION_STATE_OPEN || !s->server)
+		return E_GONE;
+	if (!in->rights || in->rights & ~share->rights)
+		return E_PERM;
+	if (!range_ok(in->first, in->size, share->size))
+		return E_RANGE;
+	if (share->recalled)
+		return E_BUSY;
+	if (share->depth == PASSED_ON_MAX)
+		return E_LIMIT;
+	err_t err = share_new(rm, s, share->dataspace, &child);
+	if (err != E_OK)
+		return err;
+	child->parent = share;
+	child->depth = share->depth + 1;
+	child->first = share->first + in->first;
+	child->size = in->size;
+	child->rights = in->rights;
+	child->sealed = share->sealed;
+	list_push_back(&share->children, &child->sibling);
+	share_begin(rm, child);
+	out->share = (rm_share_t){ slotmap_id(&rm->objects, child) };
 	return E_OK;
+}
+
+/* It ends, now if there is little to do; the caller is answered when it has. */
+static err_t share_end(struct rm *rm, struct task *task, struct share *share, uint8_t method)
+{
+	uint64_t id = slotmap_id(&rm->objects, share);
+	err_t err = object_destroy(rm, task->object.bank, &share->object, method);
+	for (unsigned int i = 0; err == E_PENDING && i < END_STEPS && slotmap_get(&rm->objects, id);
+	     i++)
+		(void)share_reap(rm, share);
+	return err;
 }
 
 err_t on_share_revoke(struct rm *rm, struct proto_request *, struct task *task,
                       const struct rm_share_revoke_in *in)
 {
-	struct share *share = share_of(rm, task, in->share.raw, true);
+	struct share *share = share_of_client(rm, task, in->share.raw);
 	if (!share)
 		return E_GONE;
-	return object_destroy(rm, task->object.bank, &share->object, RM_METHOD_SHARE_REVOKE);
+	if (in->when == RM_WHEN_NOW)
+		return share->sealed ? E_BUSY : share_end(rm, task, share, RM_METHOD_SHARE_REVOKE);
+	err_t err = wait_for(rm, task->object.bank, &share->object.waiters, RM_METHOD_SHARE_REVOKE);
+	if (err != E_OK)
+		return err;
+	bool again = share->recalled;
+	share->recalled = true;
+	share_settle(rm, share);
+	if (!again && !share->object.dying && share->session->server)
+		event_send(rm, share->session->server, &share->recall);
+	return E_PENDING;
+}
+
+err_t on_share_release(struct rm *rm, struct proto_request *, struct task *task,
+                       const struct rm_share_release_in *in)
+{
+	struct share *share = share_of_server(rm, task, in->share.raw);
+	if (!share)
+		return E_GONE;
+	/* Nobody is to blame its client when that one's pages are missing. */
+	if (child_of(share))
+		return E_BUSY;
+	return share_end(rm, task, share, RM_METHOD_SHARE_RELEASE);
 }
 
 err_t on_window_map(struct rm *rm, struct proto_request *, struct vspace *vspace, struct task *task,
                     const struct rm_window_map_in *in, struct rm_window_map_out *out)
 {
-	struct share *share = share_of(rm, task, in->share.raw, false);
+	struct share *share = share_of_server(rm, task, in->share.raw);
 	uint64_t start = in->start;
-	if (!share || !share->dataspace || share->dataspace->object.dying)
+	if (!share || !is_open(share))
 		return E_GONE;
 	if (task->vspace != vspace || !in->rights || in->rights & ~share->rights)
 		return E_PERM;
 	if (!range_ok(in->first, in->size, share->size))
 		return E_RANGE;
-	if (vspace->copier)
+	if (vspace->copier || share->recalled)
 		return E_BUSY;
 	if (!start) {
 		if (region_place(vspace, in->size + 2 * GUARD_PAGES, &start) != E_OK)
@@ -240,7 +509,7 @@ err_t on_window_map(struct rm *rm, struct proto_request *, struct vspace *vspace
 		                     .inherit = RM_INHERIT_NONE,
 		                     .policy = in->policy,
 		                     .share = in->share.raw,
-		                     .session = slotmap_id(&rm->objects, share->session) };
+		                     .session = session_to_blame(rm, share) };
 	out->at = start;
 	return region_new(rm, vspace, &like, share->dataspace, start, in->size,
 	                  share->first + in->first);

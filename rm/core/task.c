@@ -400,7 +400,7 @@ bool task_work(struct rm *rm, struct task *task)
 {
 	if (!task_leave(rm, task))
 		return false;
-	job_end(&task->object);
+	job_end(rm, &task->object);
 	return true;
 }
 

@@ -21,7 +21,7 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum { USER_LOW = 1 << 16, UNMAP_STEPS = 8 };
+enum { UNMAP_STEPS = 8 };
 
 static const enum abi_object table_type[LEVELS + 1] = { 0, OBJ_X86_PAGE_TABLE,
 	                                                OBJ_X86_PAGE_DIRECTORY, OBJ_X86_PDPT };
@@ -482,6 +482,8 @@ static void region_free(struct rm *rm, struct region *r)
 	region_hide(rm, r);
 	window_restore(rm, r);
 	list_remove(&r->ending);
+	if (r->share)
+		share_settle(rm, share_find(rm, r->share));
 	interval_remove(&r->vspace->regions, &r->interval);
 	record_put(bank_of(r->vspace), SLAB_RECORD, r);
 }
@@ -561,7 +563,7 @@ static void copy_answer(struct rm *rm, struct vspace *vspace, err_t err)
 		object_kill(rm, &vspace->object);
 		return;
 	}
-	job_end(&vspace->object);
+	job_end(rm, &vspace->object);
 }
 
 /* The next region of the source, at or above the cursor. */
@@ -645,9 +647,9 @@ bool vspace_work(struct rm *rm, struct vspace *vspace)
 		copy_answer(rm, vspace, err);
 		return true;
 	}
-	if (!ending_step(rm, vspace))
+	if (!ending_step(rm, vspace) || !populate_work(rm, vspace))
 		return false;
-	job_end(&vspace->object);
+	job_end(rm, &vspace->object);
 	return true;
 }
 
@@ -683,6 +685,7 @@ err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made)
 	list_init(&vspace->asked);
 	list_init(&vspace->copying);
 	list_init(&vspace->waiters);
+	list_init(&vspace->populating);
 	vspace->root = object_get(rm, bank, OBJ_X86_PML4, 0);
 	if (vspace->root) {
 		err = take_asid(rm, vspace);
@@ -704,6 +707,7 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 		copy_end(rm, vspace);
 		answer_all(rm, &vspace->copying, E_GONE);
 	}
+	answer_all(rm, &vspace->populating, E_GONE);
 	if (!list_is_empty(&vspace->tasks)) {
 		struct list *link = list_first(&vspace->tasks);
 		struct task *task = container_of(link, struct task, vspace_link);
@@ -793,15 +797,10 @@ err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *
 	return E_OK;
 }
 
-static uint8_t badge_rights(uint64_t badge)
-{
-	return badge >> FACET_SHIFT & FACET_RIGHTS;
-}
-
 /* What a private region may do depends on reading only: it writes to its own pages. */
-static uint8_t rights_of(uint64_t badge, uint8_t flags)
+static uint8_t region_rights(uint64_t badge, uint8_t flags)
 {
-	uint8_t rights = badge_rights(badge);
+	uint8_t rights = rights_of(badge);
 	return flags & RM_REGION_FLAGS_PRIVATE && rights & RM_RIGHT_READ ? rights | RM_RIGHT_WRITE
 	                                                                 : rights;
 }
@@ -811,7 +810,7 @@ err_t on_region_map(struct rm *rm, struct proto_request *request, struct vspace 
                     struct rm_region_map_out *out)
 {
 	struct region like = { .rights = in->rights,
-		               .rights_max = rights_of(request->cap_badges[0], in->flags),
+		               .rights_max = region_rights(request->cap_badges[0], in->flags),
 		               .flags = in->flags,
 		               .inherit = in->inherit };
 	uint64_t start = in->start;

@@ -55,6 +55,11 @@ void programs_start_due(void);
 /* The machine goes off. */
 void machine_off(uint32_t status);
 
+/* -- memory.c ---------------------------------------------------------------------------------- */
+
+/* All memory of all programs that run is laid out. False: it is not, and the log says why. */
+bool memory_lay_out(void);
+
 /* -- report.c ---------------------------------------------------------------------------------- */
 
 /* What happened to a program that crashed, with its threads' state, on the log. */

@@ -7,7 +7,8 @@
  * It trusts rm, and calls nobody else; so nobody can keep it from its work. Its lines go to rm's
  * own log, for a console may be what just crashed.
  *
- * A static system is sealed when all programs with `ready` have said so and all servers are there.
+ * A static system is sealed when all programs with `ready` have said so and all servers are there;
+ * then all its memory is laid out, before anybody goes on.
  */
 #include "init.h"
 #include "text.h"
@@ -78,6 +79,8 @@ static void seal_if_ready(void)
 		give_up();
 	}
 	system_is_sealed = true;
+	if (!memory_lay_out())
+		give_up();
 	answer_ready();
 }
 

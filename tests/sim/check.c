@@ -16,6 +16,7 @@ void check_step(void)
 	     rm->pages_given);
 	if (w.step % 16 != 0)
 		return;
+	lend_check();
 	uint64_t used = rm->root->used, limits = rm->root->limit;
 	uint32_t cursor = 0;
 	const struct object *o;

@@ -123,8 +123,12 @@ static bool fits(uint8_t method, const struct object *o)
 		       : method == RM_METHOD_THREAD_RESUME ? t->state == THREAD_STOPPED
 		                                           : true;
 	}
-	case KIND_VSPACE:
+	case KIND_VSPACE: {
+		const struct model_space *s = model_space(slotmap_id(&w.rm.objects, o));
+		if (method == RM_METHOD_VSPACE_POPULATE)
+			return s && (model_pages(s) < 700 || one_in(50));
 		return method != RM_METHOD_VSPACE_FAULT || ((const struct vspace *)o)->handler;
+	}
 	case KIND_DATASPACE:
 		return method < RM_METHOD_PAGER_OPEN || method > RM_METHOD_PAGER_DETACH ||
 		       !((const struct dataspace *)o)->lost;
@@ -581,6 +585,7 @@ static const struct {
 	{ RM_METHOD_REGION_QUERY, 1 },
 	{ RM_METHOD_VSPACE_READ, 3 },
 	{ RM_METHOD_VSPACE_FAULT, 6 },
+	{ RM_METHOD_VSPACE_POPULATE, 3 },
 	{ RM_METHOD_TASK_CREATE, 6 },
 	{ RM_METHOD_TASK_GIVE, 4 },
 	{ RM_METHOD_TASK_QUERY, 1 },

@@ -16,6 +16,7 @@ void model_reset(void)
 	memset(w.ds, 0, sizeof(w.ds));
 	memset(w.space, 0, sizeof(w.space));
 	memset(w.donation, 0, sizeof(w.donation));
+	lend_reset();
 	memset(w.buckets, 0, 4ull * MODEL_PAGES);
 	for (uint32_t i = 1; i < MODEL_PAGES; i++)
 		w.pages[i].next = i + 1 < MODEL_PAGES ? i + 1 : 0;
@@ -32,7 +33,8 @@ static uint16_t number_of(const struct model_dataspace *m)
 
 static uint32_t bucket_of(uint16_t ds, uint64_t index)
 {
-	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >> 49);
+	return (uint32_t)((index * 0x9e3779b97f4a7c15 + ds * 0x94d049bb133111eb) >>
+	                  (64 - MODEL_PAGES_BITS));
 }
 
 static struct model_page *page_at(const struct model_dataspace *m, uint64_t index)
@@ -400,10 +402,10 @@ void model_window(struct model_space *s, const struct rm_window_map_in *in, uint
 	w.windows++;
 }
 
-bool model_is_window(struct model_space *s, uint64_t address)
+uint64_t model_share_at(struct model_space *s, uint64_t address)
 {
 	const struct model_region *r = region_at(s, address);
-	return r && r->share;
+	return r ? r->share : 0;
 }
 
 /* Regions that grow are as the core says: they may only have grown. */
@@ -497,8 +499,13 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	const struct object *share = r->share ? living(r->share) : NULL;
 	if (r->share && !share)
 		return X_GONE;
-	if (share && share->dying)
-		return X_ANY; /* until the revocation is answered */
+	if (lend_is_firm(r->share)) {
+		MUST(r->dataspace && living(m->id), "sealed memory is gone at %#lx", address);
+		return m->core->copy ? X_WAIT : X_OK;
+	}
+	for (const struct share *up = (const struct share *)share; up; up = up->parent)
+		if (up->object.dying)
+			return X_ANY; /* until the revocation is answered */
 	if (!r->dataspace || !living(m->id))
 		return r->share ? X_GONE : X_LOST;
 	uint64_t index = r->first + (address - r->start) / PAGE;
@@ -541,14 +548,20 @@ static bool is_scarce(const struct model_space *s)
 	       w.rm.kernel_free.count < 16;
 }
 
-/* There may well be no memory for a page there. */
+static bool is_short(const struct model_dataspace *m)
+{
+	if (is_dying(m))
+		return true;
+	const struct bank *payer = m->core->object.bank;
+	return payer->limit - payer->used < 32;
+}
+
+/* There may well be no memory for a page there; what is behind it may have to split a large one. */
 bool model_is_poor(struct model_space *s, uint64_t address)
 {
 	const struct model_region *r = region_at(s, address);
-	const struct bank *payer = r && r->dataspace && !is_dying(&w.ds[r->dataspace])
-	                                   ? w.ds[r->dataspace].core->object.bank
-	                                   : NULL;
-	return is_scarce(s) || !payer || payer->limit - payer->used < 32;
+	const struct model_dataspace *m = r && r->dataspace ? &w.ds[r->dataspace] : NULL;
+	return is_scarce(s) || !m || is_short(m) || (m->backing && is_short(&w.ds[m->backing]));
 }
 
 bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access access,
@@ -579,8 +592,10 @@ bool model_result_ok(struct model_space *s, uint64_t address, enum rm_access acc
 		if (x != X_OK)
 			return x == X_GONE || x == X_ANY;
 		/* Its owner cannot pay for it. */
-		return r && r->share && model_is_poor(s, address);
+		return r && r->share && !lend_is_firm(r->share) && model_is_poor(s, address);
 	default:
+		if (r && lend_is_firm(r->share))
+			return is_scarce(s); /* the server cannot pay for its page tables */
 		/* Of what is gone: the server cannot pay for what is to stand in. */
 		return (x == X_OK || x == X_ANY || x == X_GONE) && model_is_poor(s, address);
 	}
@@ -661,6 +676,48 @@ uint64_t model_address(const struct model_space *s)
 	if (r->flags & RM_REGION_FLAGS_GROWS_DOWN && one_in(4))
 		return (r->start - PAGE * (1 + below(one_in(10) ? 300 : 8))) & 0x7ffffffff000;
 	return r->start + page * PAGE + 8 * below(512);
+}
+
+/* -- laid out ---------------------------------------------------------------------------------- */
+
+uint64_t model_pages(const struct model_space *s)
+{
+	uint64_t pages = 0;
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		pages += (r->end - r->start) / PAGE;
+		if (r->flags & RM_REGION_FLAGS_GROWS_DOWN)
+			pages += r->first;
+	}
+	return pages;
+}
+
+/* No access that can be had faults, what a pager has apart. */
+void model_check_laid_out(struct model_space *s)
+{
+	model_follow_growth(s);
+	for (unsigned int i = 0; i < s->regions; i++) {
+		const struct model_region *r = &s->region[i];
+		const struct model_dataspace *m = &w.ds[r->dataspace], *b = &w.ds[m->backing];
+		enum rm_access access = r->rights & RM_RIGHT_WRITE  ? RM_ACCESS_WRITE
+		                        : r->rights & RM_RIGHT_READ ? RM_ACCESS_READ
+		                                                    : RM_ACCESS_EXECUTE;
+		if (m->paged || (m->backing && b->paged))
+			continue;
+		MUST(!(r->flags & RM_REGION_FLAGS_GROWS_DOWN) || r->first == 0 ||
+		             r->start <= USER_LOW || region_at(s, r->start - 1) ||
+		             model_expect(s, r->start, access) != X_OK,
+		     "the region at %#lx could still grow", r->start);
+		for (uint64_t at = r->start; at < r->end; at += PAGE) {
+			bool write;
+			if (model_expect(s, at, access) != X_OK ||
+			    (r->share && model_is_poor(s, at)))
+				continue;
+			uint32_t frame = sim_walk(&w.kernel, s->pml4, at, &write);
+			MUST(frame && (write || access != RM_ACCESS_WRITE),
+			     "%#lx is not laid out%s", at, frame ? " for writing" : "");
+		}
+	}
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */

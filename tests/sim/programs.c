@@ -56,7 +56,7 @@ enum { LANDING = 0x5000, STACK = 0x6000 };
 static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t address)
 {
 	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
-	if (!thread || !model_is_window(s, address) || one_in(4))
+	if (!thread || !model_share_at(s, address) || one_in(4))
 		return NULL;
 	char *buffer = frame_window(&w.rm, thread->buffer->frame);
 	if (!buffer)
@@ -106,7 +106,11 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	     address);
 	uint64_t id = s->id, badge = sim_thread_handler(&w.kernel, t)->badge;
 	struct guard *guard = guard_up(s, badge, address), told = { 0 };
+	uint64_t share = model_share_at(s, address);
+	bool was_open = lend_session_open(share);
 	bool goes_on = fault(t, FAULT_VM, words, 4);
+	MUST(!was_open || lend_session_open(share) || lend_may_blame(share),
+	     "a session is severed for what was taken away further up (I17)");
 	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
 	if (guard) {
 		told = *guard;
@@ -135,33 +139,6 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	w.kernel.tcbs[t].access = 0;
 	if (access != RM_ACCESS_EXECUTE)
 		model_touch(s, address, access == RM_ACCESS_WRITE, frame);
-}
-
-/* The first program's own object of a kind. */
-static uint32_t own(uint8_t kind)
-{
-	uint32_t i = 0;
-	while (!w.held[i].keep || w.held[i].kind != kind)
-		i++;
-	return i;
-}
-
-int held_of(const struct object *o)
-{
-	uint64_t id = slotmap_id(&w.rm.objects, o);
-	for (uint32_t i = 0; i < w.held_count; i++)
-		if (w.held[i].badge << 4 >> 4 == id && w.held[i].kind < HELD_SESSION &&
-		    sim_is_held(&w.kernel, w.held[i].cap))
-			return (int)i;
-	return -1;
-}
-
-#define BODY(r, body)                                                                              \
-	(memcpy((r).words, &(body), sizeof(body)), (r).length = (sizeof(body) + 7) / 8)
-
-static struct model_space *vspace_of(int held)
-{
-	return held < 0 ? NULL : model_space(w.held[held].badge << 4 >> 4);
 }
 
 /* A program touches what is not mapped; false: it got no page. */
@@ -226,7 +203,7 @@ static void use_large(uint32_t vspace, uint32_t memory, uint64_t start, uint64_t
 		r.method = RM_METHOD_DATASPACE_CLONE;
 		r.caps = 1;
 		r.cap[0] = own(KIND_BANK);
-		BODY(r, clone);
+		PUT_BODY(r, clone);
 		break;
 	case 2:
 		unmap.start = start;
@@ -235,16 +212,16 @@ static void use_large(uint32_t vspace, uint32_t memory, uint64_t start, uint64_t
 	case 6:
 		r.method = RM_METHOD_REGION_UNMAP;
 		r.target = vspace;
-		BODY(r, unmap);
+		PUT_BODY(r, unmap);
 		break;
 	case 3:
 		r.method = RM_METHOD_REGION_PROTECT;
 		r.target = vspace;
-		BODY(r, protect);
+		PUT_BODY(r, protect);
 		break;
 	case 4:
 		r.method = RM_METHOD_DATASPACE_RESIZE;
-		BODY(r, resize);
+		PUT_BODY(r, resize);
 		break;
 	default:
 		r.method = RM_METHOD_VSPACE_CLONE;
@@ -271,7 +248,7 @@ static void want_much(void)
 		                        .inherit = RM_INHERIT_COPY };
 	struct request r = { .method = RM_METHOD_DATASPACE_CREATE, .target = own(KIND_BANK) };
 	struct model_space *s = vspace_of(vspace);
-	BODY(r, create);
+	PUT_BODY(r, create);
 	if (!s || s->regions > MODEL_REGIONS / 3 || model_is_crowded() || w.sealed ||
 	    w.waiting > SENT_MAX / 2 || send_request(&r) != E_OK ||
 	    w.held[w.held_count - 1].kind != KIND_DATASPACE)
@@ -282,13 +259,13 @@ static void want_much(void)
 		              .target = (uint32_t)vspace,
 		              .caps = 1,
 		              .cap = { memory } };
-	BODY(r, map);
+	PUT_BODY(r, map);
 	if (send_request(&r) != E_OK)
 		return;
 	if (one_in(3)) { /* a page is there already, though nothing shows it */
 		struct request end = { .method = RM_METHOD_REGION_UNMAP, .target = r.target };
 		const struct rm_region_unmap_in unmap = { map.start, map.size };
-		BODY(end, unmap);
+		PUT_BODY(end, unmap);
 		(void)touch(s, map.start + (1ull << LARGE_BITS) + below(LARGE_PAGES) * PAGE);
 		if (send_request(&end) != E_OK || send_request(&r) != E_OK)
 			return;
@@ -300,65 +277,63 @@ static void want_much(void)
 		use_large((uint32_t)vspace, memory, map.start, map.size);
 }
 
-/* A client lends its server memory, who maps it; or it takes it back. */
-static void lend(void)
+static bool faults_to_rm(uint32_t t)
 {
-	uint32_t cursor = (uint32_t)below(w.rm.objects.live + 1), n = 0;
-	struct object *o;
-	const struct session *s = NULL;
-	for (; n < 400 && (o = slotmap_next(&w.rm.objects, &cursor)) != NULL && !s; n++)
-		if (o->kind == KIND_SESSION &&
-		    ((struct session *)o)->state == RM_SESSION_STATE_OPEN)
-			s = (struct session *)o;
-	if (!s || !s->client || !s->server || w.sealed || w.waiting > SENT_MAX / 2)
+	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
+	return handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
+	       handler->badge >> FACET_SHIFT == FACET_OTHER;
+}
+
+static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum rm_access access)
+{
+	struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	bool write;
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+	tcb->access = 0;
+	if (frame && (write || access != RM_ACCESS_WRITE)) {
+		if (access != RM_ACCESS_EXECUTE)
+			model_touch(s, address, access == RM_ACCESS_WRITE, frame);
+	} else if (faults_to_rm(t)) {
+		tcb->access = access;
+		tcb->address = address;
+		page_fault(s, t, address, access);
+	}
+}
+
+/* A program has all its memory laid out, until there is nothing left to do: then it is so. */
+static void lay_out(void)
+{
+	enum { ROUNDS = 6, MOST = 1500 };
+	int vspace = one_in(4) ? (int)own(KIND_VSPACE) : pick(KIND_VSPACE);
+	struct model_space *s = vspace_of(vspace);
+	struct request r = { .method = RM_METHOD_VSPACE_POPULATE, .target = (uint32_t)vspace };
+	if (!s || w.waiting > SENT_MAX / 2 || model_pages(s) > MOST)
 		return;
-	int client = held_of(&s->client->object), server = held_of(&s->server->object);
-	int space = held_of(&s->server->vspace->object), memory = pick(KIND_DATASPACE);
-	if (client < 0 || server < 0 || space < 0 || memory < 0)
-		return;
-	struct request r = { .target = (uint32_t)client };
-	struct model_space *m = vspace_of(space);
-	if (!list_is_empty(&s->shares) && one_in(2)) {
-		const struct share *share =
-		        container_of(list_first(&s->shares), struct share, session_link);
-		struct rm_share_revoke_in revoke = { .share = {
-			                                     slotmap_id(&w.rm.objects, share) } };
-		r.method = RM_METHOD_SHARE_REVOKE;
-		BODY(r, revoke);
+	drain();
+	for (unsigned int i = 0; (s = vspace_of(vspace)) != NULL; i++) {
+		MUST(i < ROUNDS, "an address space is never laid out");
+		w.populated = UINT64_MAX;
 		(void)send_request(&r);
+		drain();
+		if (w.populated == UINT64_MAX || !sim_is_held(&w.kernel, w.held[vspace].cap))
+			return;
+		if (w.populated > 0)
+			continue;
+		model_collect();
+		model_check_laid_out(s);
+		w.laid_out++;
 		return;
 	}
-	const struct model_dataspace *ds = model_dataspace(w.held[memory].badge << 4 >> 4);
-	if (!ds || !ds->size || !m || m->regions > MODEL_REGIONS / 3)
-		return;
-	struct rm_share_create_in create = { .session = { slotmap_id(&w.rm.objects, s) },
-		                             .size = 1 + below(ds->size < 600 ? ds->size : 600),
-		                             .rights = (uint8_t)(1 + below(3)) };
-	create.first = below(ds->size - create.size + 1);
-	r.method = RM_METHOD_SHARE_CREATE;
-	r.caps = 1;
-	r.cap[0] = (uint32_t)memory;
-	BODY(r, create);
-	if (send_request(&r) != E_OK)
-		return;
-	const struct share *share = container_of(list_last(&s->shares), struct share, session_link);
-	struct rm_window_map_in map = { .share = { slotmap_id(&w.rm.objects, share) },
-		                        .size = 1 + below(create.size),
-		                        .rights = create.rights,
-		                        .policy = (uint8_t)(1 + below(2)) };
-	map.first = below(create.size - map.size + 1);
-	r = (struct request){ .method = RM_METHOD_WINDOW_MAP,
-		              .target = (uint32_t)space,
-		              .caps = 1,
-		              .cap = { (uint32_t)server } };
-	BODY(r, map);
-	(void)send_request(&r);
 }
 
 void thread_chance(void)
 {
-	if (one_in(12)) {
-		lend();
+	if (one_in(150)) {
+		lay_out();
+		return;
+	}
+	if (one_in(5)) {
+		lend_chance();
 		return;
 	}
 	if (one_in(10)) {
@@ -378,12 +353,9 @@ void thread_chance(void)
 		return;
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
 	struct model_space *s = space_by_pml4(sim_thread_space(&w.kernel, t)->object);
-	const struct sim_cap *handler = sim_thread_handler(&w.kernel, t);
 	if (!s)
 		return;
-	bool to_rm = handler->type == SIM_ENDPOINT && handler->object == w.rm_object &&
-	             handler->badge >> FACET_SHIFT == FACET_OTHER;
-	if (one_in(3000) && to_rm) {
+	if (one_in(3000) && faults_to_rm(t)) {
 		uint64_t words[5] = { 0x400123, 0, 0, 13, 0 };
 		note("thread %u crashes", t);
 		(void)fault(t, FAULT_USER_EXCEPTION, words, 5);
@@ -398,24 +370,27 @@ void thread_chance(void)
 			access = tcb->access;
 			address = tcb->address;
 		}
-		bool write;
-		uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
 		w.accesses++;
 		/* Programs that crash at once would be dull. */
 		enum expected x = model_expect(s, address, access);
 		if (!tcb->access && x >= X_NO_REGION && (x != X_GONE || one_in(3)) &&
 		    (s->core == w.vspace || !one_in(300)))
 			continue;
-		tcb->access = 0;
-		if (frame && (write || access != RM_ACCESS_WRITE)) {
-			if (access != RM_ACCESS_EXECUTE)
-				model_touch(s, address, access == RM_ACCESS_WRITE, frame);
-		} else if (to_rm) {
-			tcb->access = access;
-			tcb->address = address;
-			page_fault(s, t, address, access);
-		}
+		access_by(s, t, address, access);
 	}
+}
+
+void thread_uses(struct model_space *s, uint64_t at)
+{
+	uint32_t t = sim_some_thread(&w.kernel, (uint32_t)below(w.kernel.tcbs_end));
+	for (uint32_t n = 0; n < 40 && t; n++, t = sim_some_thread(&w.kernel, t + 1)) {
+		if (sim_thread_space(&w.kernel, t)->object != s->pml4 || w.kernel.tcbs[t].access ||
+		    !faults_to_rm(t))
+			continue;
+		access_by(s, t, at, one_in(2) ? RM_ACCESS_WRITE : RM_ACCESS_READ);
+		return;
+	}
+	(void)touch(s, at);
 }
 
 /* -- clients and servers ----------------------------------------------------------------------- */

@@ -51,6 +51,31 @@ int pick(uint8_t kind)
 	return -1;
 }
 
+/* The first program's own object of a kind. */
+uint32_t own(uint8_t kind)
+{
+	uint32_t i = 0;
+	while (!w.held[i].keep || w.held[i].kind != kind)
+		i++;
+	return i;
+}
+
+/* The held capability to an object; -1: nobody has one. */
+int held_of(const struct object *o)
+{
+	uint64_t id = slotmap_id(&w.rm.objects, o);
+	for (uint32_t i = 0; i < w.held_count; i++)
+		if (w.held[i].badge << 4 >> 4 == id && w.held[i].kind < HELD_SESSION &&
+		    sim_is_held(&w.kernel, w.held[i].cap))
+			return (int)i;
+	return -1;
+}
+
+struct model_space *vspace_of(int held)
+{
+	return held < 0 ? NULL : model_space(w.held[held].badge << 4 >> 4);
+}
+
 static void remember(uint64_t id)
 {
 	w.recent[below(32)] = id;
@@ -214,7 +239,11 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 	case RM_METHOD_NOTIFICATION_CREATE:
 	case RM_METHOD_SHARE_CREATE:
 	case RM_METHOD_DONATE:
+	case RM_METHOD_SHARE_PASS:
 		remember(words[0]);
+		break;
+	case RM_METHOD_VSPACE_POPULATE:
+		w.populated = words[0];
 		break;
 	case RM_METHOD_EVENT_NEXT:
 		if ((uint16_t)words[0] > 0) {
@@ -275,6 +304,8 @@ void sim_answered(uint32_t user, uint64_t label, const uint64_t *words, unsigned
 		map_answered(s, words);
 	if (label == 0 && s->method == RM_METHOD_WINDOW_MAP)
 		window_answered(s, words);
+	if (label == 0)
+		lend_answered(s, words);
 	if (cap)
 		take_cap(s, cap, words);
 }
@@ -315,6 +346,7 @@ static void taken(const struct sent *s, bool parked)
 	struct model_space *space = model_space(ID(s->badge));
 	struct model_dataspace *ds = model_dataspace(ID(s->badge));
 	uint64_t end = s->words[0] + s->words[1] * PAGE;
+	lend_taken(s);
 	switch (s->method) {
 	case RM_METHOD_DATASPACE_RESIZE:
 		ds->trims = parked;
@@ -447,7 +479,8 @@ void drain(void)
 	/* Then only a server's word is waited for. */
 	for (uint32_t i = 0; i < SENT_MAX; i++)
 		MUST(!w.sent[i].used || w.sent[i].is_call ||
-		             w.sent[i].method == RM_METHOD_SESSION_CONNECT,
+		             w.sent[i].method == RM_METHOD_SESSION_CONNECT ||
+		             lend_may_wait(&w.sent[i]),
 		     "a request from step %lu is not answered when all is done (I8)",
 		     w.sent[i].step);
 }
@@ -485,11 +518,15 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
                          const char *what)
 {
 	/* A page that was touched stays, what showed another one is gone: that is not undone. */
-	if ((r->method == RM_METHOD_THREAD_CREATE || r->method == RM_METHOD_VSPACE_FAULT) &&
+	if ((r->method == RM_METHOD_THREAD_CREATE || r->method == RM_METHOD_VSPACE_FAULT ||
+	     r->method == RM_METHOD_SHARE_CREATE) &&
 	    b->used - a->used + 40 < 80)
 		b->used = a->used;
 	/* A page that moves is not mapped any more. */
 	if (a->moved != b->moved && b->used < a->used)
+		b->used = a->used;
+	/* What was laid out stays; for a page of its own, another's mapping goes. */
+	if (r->method == RM_METHOD_VSPACE_POPULATE)
 		b->used = a->used;
 	/* So do those that a donation, which came to nothing, had made the home's own. */
 	if (r->method == RM_METHOD_DONATE && b->used - a->used + 40 < r->words[2] + 80)

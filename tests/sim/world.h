@@ -72,11 +72,13 @@ struct request {
 
 enum {
 	MODEL_DATASPACES = 1024,
-	MODEL_PAGES = 1 << 15,
+	MODEL_PAGES_BITS = 17,
+	MODEL_PAGES = 1 << MODEL_PAGES_BITS,
 	MODEL_SPACES = 128,
 	MODEL_REGIONS = 96,
 	MODEL_DONATIONS = 512,
-	MODEL_WORDS = 4
+	MODEL_WORDS = 4,
+	MODEL_SHARES = 256,
 };
 
 struct model_page {
@@ -100,6 +102,16 @@ struct model_region {
 	uint64_t share; /* of a window */
 	uint16_t dataspace;
 	uint8_t rights, rights_max, flags, inherit;
+};
+
+/* What was lent, and what its ends may be. */
+struct model_share {
+	uint64_t id; /* 0: not used */
+	uint64_t parent, session, server, ds;
+	bool sealed, recalled;
+	bool ended; /* by its own client or server */
+	bool cut;   /* what it is a part of ended */
+	bool gone;
 };
 
 struct model_space {
@@ -137,15 +149,19 @@ struct world {
 	uint64_t rm_object; /* rm's endpoint, the kernel's object */
 	bool failing;       /* ops fail on purpose */
 	bool verbose, sealed;
+	uint64_t populated; /* what the last vspace_populate made; UINT64_MAX: it is not answered */
+	uint64_t laid_out;  /* spaces, of which all was found to be */
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
+	uint64_t sealed_made, passed_on, released, held_up;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	struct guard guard_was;
 	uint64_t recent[32]; /* ids of sessions, roots, notifications */
 	struct model_dataspace ds[MODEL_DATASPACES];
 	struct model_page *pages;
+	struct model_share share[MODEL_SHARES];
 	uint32_t *buckets;
 	uint32_t page_free, ds_next;
 	bool crowded;
@@ -177,6 +193,11 @@ uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
 void drop(uint32_t index);
 bool is_gone(const struct held *it);
 int pick(uint8_t kind);
+uint32_t own(uint8_t kind);          /* the first program's */
+int held_of(const struct object *o); /* a capability to it; -1: nobody has one */
+struct model_space *vspace_of(int held);
+#define PUT_BODY(r, body)                                                                          \
+	(memcpy((r).words, &(body), sizeof(body)), (r).length = (sizeof(body) + 7) / 8)
 void drain(void);
 bool rm_work(void);
 
@@ -198,7 +219,7 @@ void model_map(struct model_space *s, const struct rm_region_map_in *in, uint64_
                struct model_dataspace *ds, uint8_t rights_max);
 void model_window(struct model_space *s, const struct rm_window_map_in *in, uint64_t at,
                   struct model_dataspace *ds, uint64_t first);
-bool model_is_window(struct model_space *s, uint64_t address);
+uint64_t model_share_at(struct model_space *s, uint64_t address); /* of a window; else 0 */
 void model_follow_growth(struct model_space *s);
 void model_unmap(struct model_space *s, uint64_t start, uint64_t end);
 void model_protect(struct model_space *s, uint64_t start, uint64_t end, uint8_t rights);
@@ -212,10 +233,23 @@ void model_collect(void);
 void model_count(void);
 bool model_is_crowded(void); /* as it was counted last */
 void model_check(void);
+uint64_t model_pages(const struct model_space *s); /* that its regions show */
+void model_check_laid_out(struct model_space *s);
 uint64_t model_address(const struct model_space *s);
 
+/* lend.c */
+void lend_reset(void);
+bool lend_is_firm(uint64_t share); /* sealed, and nobody may have ended it */
+bool lend_session_open(uint64_t share);
+bool lend_may_blame(uint64_t share);
+void lend_taken(const struct sent *s);
+void lend_answered(const struct sent *s, const uint64_t *words);
+bool lend_may_wait(const struct sent *s);
+void lend_check(void);
+void lend_chance(void);
+
 /* programs.c */
-int held_of(const struct object *o); /* the held capability to it; -1: nobody has one */
+void thread_uses(struct model_space *s, uint64_t at); /* one in it, if there is one */
 void thread_chance(void);
 void server_chance(void);
 

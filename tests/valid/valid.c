@@ -145,7 +145,14 @@ static void check_dataspace(struct walk *w, const struct dataspace *ds)
 	for (; (large = (struct large *)radix_next(&ds->large, &key)) != NULL; key++)
 		resident += check_large(w, ds, large, key * LARGE_PAGES);
 	must(w, resident == ds->resident, "a dataspace counts its pages");
-	uint32_t regions = 0;
+	uint32_t regions = 0, seals = 0;
+	for (const struct list *at = list_first(&ds->shares); at;
+	     at = list_after(&ds->shares, at)) {
+		const struct share *share = container_of(at, struct share, link);
+		must(w, share->dataspace == ds, "a share in a dataspace's list is of it");
+		seals += share->sealed || share->filling;
+	}
+	must(w, seals == ds->seals, "a dataspace counts what is sealed");
 	for (const struct list *at = list_first(&ds->regions); at;
 	     at = list_after(&ds->regions, at)) {
 		must(w, container_of(at, struct region, link)->dataspace == ds,
@@ -274,6 +281,44 @@ static void check_session(struct walk *w, const struct session *s)
 	for (const struct list *at = list_first(&s->roots); at; at = list_after(&s->roots, at))
 		must(w, container_of(at, struct root, link)->session == s,
 		     "a root is of its session");
+	bool sealed = false;
+	for (const struct list *at = list_first(&s->shares); at; at = list_after(&s->shares, at)) {
+		const struct share *share = container_of(at, struct share, session_link);
+		must(w, share->session == s && (!sealed || share->sealed),
+		     "a session's sealed shares are its last");
+		must(w, !share->sealed || s->server, "what is sealed has a server");
+		sealed = share->sealed;
+	}
+}
+
+/* Its pages are there, and a write to one of them needs no memory. */
+static void check_sealed(struct walk *w, const struct share *share)
+{
+	const struct dataspace *ds = share->dataspace;
+	must(w, ds && !share->object.dying, "what is sealed has its dataspace");
+	for (uint64_t i = 0; ds && i < share->size; i++) {
+		bool shared;
+		const struct page *page = dataspace_page(ds, share->first + i, &shared);
+		must(w, page && !page_is_large(w->rm, page), "a sealed page is there, and single");
+		must(w, !shared || !(share->rights & RM_RIGHT_WRITE),
+		     "a sealed page that may be written is nobody else's");
+	}
+}
+
+static void check_share(struct walk *w, const struct share *share)
+{
+	const struct share *parent = share->parent;
+	must(w,
+	     !parent || !parent->dataspace || !share->dataspace ||
+	             parent->dataspace == share->dataspace,
+	     "a share is of its parent's dataspace");
+	must(w,
+	     !parent || (share->first >= parent->first &&
+	                 share->first + share->size <= parent->first + parent->size &&
+	                 !(share->rights & ~parent->rights)),
+	     "what is passed on is no more than there was");
+	if (share->sealed)
+		check_sealed(w, share);
 }
 
 /* What is owed is there, or was passed on (I11). */
@@ -316,6 +361,9 @@ static void check_object(struct walk *w, const struct object *object)
 		break;
 	case KIND_SESSION:
 		check_session(w, (const struct session *)object);
+		break;
+	case KIND_SHARE:
+		check_share(w, (const struct share *)object);
 		break;
 	default:
 		break;

@@ -227,6 +227,7 @@ struct dataspace {
 	struct dataspace *backing; /* where pages are that are not here; never itself backed */
 	struct list shadows, shadow_link;
 	struct list shares;        /* of its pages */
+	uint32_t seals;            /* of them, those that are sealed: no page goes */
 	struct interval_map away;  /* its pages that are donated, by their numbers */
 	struct donation *giving;   /* one that is being moved out of it, or back */
 	struct donation *donation; /* that its pages come from */
@@ -262,7 +263,10 @@ struct region {
 	uint64_t first;              /* page of the dataspace at its start */
 	uint64_t next_touch;         /* where a fault is expected if it is touched in order */
 	uint8_t rights, rights_max, flags, inherit, around;
-	/* Of a window: ids, for any may be gone; 0: none. What stands in for missing pages. */
+	/*
+	 * Of a window: ids, for any may be gone; 0: none. Whose client is to blame for missing
+	 * pages, what stands in for them.
+	 */
 	uint8_t policy;
 	uint64_t share, session, substitute;
 };
@@ -322,6 +326,9 @@ struct vspace {
 	struct list waiters; /* faults, while it is being copied */
 	uint64_t cursor;
 	uint8_t phase;
+	/* The caller who waits until all is laid out; how far that is, pages that it took. */
+	struct list populating;
+	uint64_t populate_at, populated;
 };
 
 enum { LEAF_BITS = PAGE_BITS + SLOT_PAGE_BITS, TABLE_BITS = 21, LEVELS = 3 };
@@ -366,7 +373,8 @@ struct session {
 	struct object object;         /* in its own bank, which goes with it */
 	struct task *client, *server; /* NULL: dead, or done with it */
 	struct list client_link, server_link;
-	struct list roots, notifications, shares, donations;
+	struct list roots, notifications, donations;
+	struct list shares;  /* the sealed ones at the end */
 	struct list faulted; /* threads of the server, which go on when it is severed */
 	slot_t endpoint;     /* the server's */
 	uint32_t deadline_ms;
@@ -395,9 +403,15 @@ struct share {
 	struct list session_link;
 	struct dataspace *dataspace; /* NULL: dead */
 	struct list link;            /* in the dataspace's shares */
+	struct share *parent;        /* that it was passed on from, or NULL */
+	struct list children, sibling;
 	uint64_t first, size;
-	uint8_t rights;
-	struct event shared;
+	uint64_t filled; /* pages, while filling */
+	uint8_t rights, depth;
+	bool filling;  /* nobody has it yet: its caller waits until it is sealed */
+	bool sealed;   /* its pages are there, and stay */
+	bool recalled; /* it ends when it is not in use */
+	struct event shared, recall;
 };
 
 /* Pages that the session's client gave its server. */

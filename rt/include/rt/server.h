@@ -78,7 +78,10 @@ struct rt_service {
 	/* The client lends memory (rt/share.h); comes before the requests that it makes afterwards.
 	 * May be NULL. */
 	void (*shared)(void *self, struct rt_client *client, const struct rm_shared_event *it);
-	/* The same of memory that it gives (rt/donate.h). */
+	/* It wants it back, when rt_share_release() or rt_window_unmap() says so. May be NULL. */
+	void (*recalled)(void *self, struct rt_client *client,
+	                 const struct rm_share_recalled_event *it);
+	/* It gives memory (rt/donate.h); as shared. */
 	void (*donated)(void *self, struct rt_client *client, const struct rm_donated_event *it);
 	/* The client's rt_session_ring_bell(). May be NULL. */
 	void (*bell)(void *self, struct rt_client *client);

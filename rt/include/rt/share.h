@@ -10,6 +10,9 @@
  *            makes afterwards; rt_window_map() there, or when a request names the share.
  *            rt_window_unmap() when the window is no more used, at the latest in close().
  *
+ * A sealed share cannot be taken back before the server has released it, and needs no guards; both
+ * sides pay for that: see docs/design/protocols.md, section 3.
+ *
  * A request's share and offset are the client's numbers: the server looks the share up in what it
  * has of that client, and the offset by client_at() or a window.
  */
@@ -29,10 +32,24 @@ err_t rt_share(const struct rt_session *session, cptr_t memory, uint64_t first, 
                uint8_t rights, rm_share_t *share);
 
 /*
- * Takes them back; by either side. When it returns the server can reach none of it. GONE: it is
- * over already.
+ * The same, sealed: the client cannot take them back, and the dataspace, which it holds with all
+ * rights, neither shrinks nor ends, until the server has released them or acknowledged the end of
+ * the session. BUSY: some are donated. NOMEM, LIMIT: the client's bank, for pages not there yet.
+ */
+err_t rt_share_sealed(const struct rt_session *session, cptr_t memory, uint64_t first,
+                      uint64_t pages, uint8_t rights, rm_share_t *share);
+
+/*
+ * Takes them back now: when it returns the server can reach none of it. GONE: it is over already.
+ * BUSY: it is sealed. NOMEM: the client's bank.
  */
 err_t rt_share_revoke(rm_share_t share);
+
+/*
+ * Asks for them, and returns when the server has released them, or the session is over. Errors as
+ * above, without BUSY.
+ */
+err_t rt_share_recall(rm_share_t share);
 
 /* -- the server's side ------------------------------------------------------------------------- */
 
@@ -47,6 +64,12 @@ err_t rt_window_map(rm_share_t share, uint64_t first, uint64_t pages, uint8_t ri
 
 /* *window is all 0 afterwards. One that is all 0 is left alone. */
 void rt_window_unmap(struct client_window *window);
+
+/*
+ * It is not needed any more, or not wanted: it ends, and its windows show nothing. GONE: it is over
+ * already. BUSY: it was passed on.
+ */
+err_t rt_share_release(rm_share_t share);
 
 /*
  * Zeros that stand in for missing pages of the window that shows this address are taken out.

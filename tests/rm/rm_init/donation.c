@@ -9,14 +9,14 @@ enum { PAGES = 8, DEADLINE_MS = 400, MANY = 150 };
 
 /* -- what the server does ---------------------------------------------------------------------- */
 
-enum { DONATION = 10, SIZE, AT, PAGE_AT, VALUE, CONTENTS };
+enum { DONATION = 10, GIVEN, GIVEN_AT, PAGE_AT, GIVEN_VALUE, CONTENTS };
 
 static void take_donated(struct box *box)
 {
 	const struct event event = event_next(RT_TASK);
 	CHECK(event.number == RM_EVENT_DONATED && event.donated.session.raw == box->word[0]);
 	box->word[DONATION] = event.donated.donation.raw;
-	box->word[SIZE] = event.donated.size;
+	box->word[GIVEN] = event.donated.size;
 }
 
 static void map_donated(struct box *box)
@@ -26,20 +26,20 @@ static void map_donated(struct box *box)
 	box->word[1] = (uint64_t)rm_donation_open(RT_TASK, &in, rt_slot(memory));
 	uint64_t at = 0;
 	if (box->word[1] == E_OK)
-		box->word[1] = (uint64_t)show(memory, box->word[SIZE], &at);
-	box->word[AT] = at;
+		box->word[1] = (uint64_t)show(memory, box->word[GIVEN], &at);
+	box->word[GIVEN_AT] = at;
 	rt_slot_clear(memory);
 	rt_slot_put(memory);
 }
 
 static void load_donated(struct box *box)
 {
-	box->word[VALUE] = *word_at(box->word[AT], box->word[PAGE_AT]);
+	box->word[GIVEN_VALUE] = *word_at(box->word[GIVEN_AT], box->word[PAGE_AT]);
 }
 
 static void fill_donated(struct box *box)
 {
-	fill(box->word[AT], box->word[SIZE], box->word[VALUE]);
+	fill(box->word[GIVEN_AT], box->word[GIVEN], box->word[GIVEN_VALUE]);
 }
 
 static void give_back(struct box *box)
@@ -86,7 +86,7 @@ static void given_take(struct given *g, uint64_t first, uint64_t size, uint8_t c
 	struct box *box = g->p.server->box;
 	CHECK_OK(donate(g, g->memory, first, size, contents));
 	actor_do(g->p.server, take_donated);
-	CHECK(box->word[SIZE] == size);
+	CHECK(box->word[GIVEN] == size);
 	actor_do(g->p.server, map_donated);
 	CHECK(box->word[1] == E_OK);
 }
@@ -99,13 +99,13 @@ static void given_end(struct given *g)
 	CHECK(rm_is_valid());
 }
 
-static uint64_t server_loads(struct given *g, uint64_t page)
+static uint64_t server_has(struct given *g, uint64_t page)
 {
 	struct box *box = g->p.server->box;
 	box->word[PAGE_AT] = page;
-	box->word[VALUE] = 0;
+	box->word[GIVEN_VALUE] = 0;
 	actor_do(g->p.server, load_donated);
-	return box->word[VALUE];
+	return box->word[GIVEN_VALUE];
 }
 
 static err_t server_gives_back(struct given *g, uint8_t contents)
@@ -132,15 +132,15 @@ static void test_keep(cptr_t bank)
 	given_take(&g, 2, 4, RM_CONTENTS_KEPT);
 	CHECK(client_lent(&g, 4));
 	for (uint64_t page = 0; page < 4; page++)
-		CHECK(server_loads(&g, page) == 102 + page);
+		CHECK(server_has(&g, page) == 102 + page);
 	/* The client has none of them, and can do nothing about them. */
 	for (uint64_t page = 2; page < 6; page++)
 		CHECK(peek(RT_VSPACE, g.at + page * PAGE) == NOT_THERE);
 	CHECK(holds(g.at, 2, 100));
-	box->word[VALUE] = 500;
+	box->word[GIVEN_VALUE] = 500;
 	actor_do(g.p.server, fill_donated);
 	CHECK_OK(rm_dataspace_resize(g.memory, &(struct rm_dataspace_resize_in){ .size = 5 }));
-	CHECK(server_loads(&g, 3) == 503);
+	CHECK(server_has(&g, 3) == 503);
 	CHECK_OK(rm_dataspace_resize(g.memory, &(struct rm_dataspace_resize_in){ .size = PAGES }));
 	/* With the server's content they are where they were. */
 	CHECK_OK(server_gives_back(&g, RM_CONTENTS_KEPT));
@@ -161,8 +161,8 @@ static void test_wipe(cptr_t bank)
 	given_take(&g, 0, PAGES, RM_CONTENTS_WIPED);
 	CHECK(client_lent(&g, PAGES));
 	for (uint64_t page = 0; page < PAGES; page++)
-		CHECK(server_loads(&g, page) == 0);
-	box->word[VALUE] = 7;
+		CHECK(server_has(&g, page) == 0);
+	box->word[GIVEN_VALUE] = 7;
 	actor_do(g.p.server, fill_donated);
 	CHECK_OK(server_gives_back(&g, RM_CONTENTS_WIPED));
 	CHECK(client_lent(&g, 0));
@@ -180,7 +180,7 @@ static void test_many(cptr_t bank)
 	given_take(&g, 0, MANY, RM_CONTENTS_KEPT);
 	CHECK(client_lent(&g, MANY));
 	for (uint64_t page = 0; page < MANY; page += 37)
-		CHECK(server_loads(&g, page) == 100 + page);
+		CHECK(server_has(&g, page) == 100 + page);
 	CHECK_OK(server_gives_back(&g, RM_CONTENTS_KEPT));
 	CHECK(client_lent(&g, 0) && holds(g.at, MANY, 100));
 	CHECK_OK(rm_dataspace_destroy(g.memory));
@@ -198,7 +198,7 @@ static void test_shared(cptr_t bank)
 	CHECK_OK(show(copy, PAGES, &at));
 	given_take(&g, 0, 3, RM_CONTENTS_KEPT);
 	struct box *box = g.p.server->box;
-	box->word[VALUE] = 900;
+	box->word[GIVEN_VALUE] = 900;
 	actor_do(g.p.server, fill_donated);
 	CHECK(holds(at, PAGES, 100));
 	CHECK_OK(memory_make(g.p.client->bank, 2, 0, &fresh));
@@ -210,7 +210,7 @@ static void test_shared(cptr_t bank)
 	rt_slot_put(fresh);
 	CHECK_OK(rm_dataspace_destroy(g.memory));
 	/* The dataspace they came from is gone: they are not. */
-	CHECK(server_loads(&g, 2) == 902);
+	CHECK(server_has(&g, 2) == 902);
 	CHECK_OK(server_gives_back(&g, RM_CONTENTS_KEPT));
 	given_end(&g);
 }
@@ -237,7 +237,7 @@ static void test_touch(cptr_t bank)
 	const struct rm_task_died_event died = actor_died(client);
 	CHECK(died.reason == RM_REASON_FAULT && (died.status >> 8 & 0xff) == RM_FAULT_RESULT_LOST);
 	/* The server has it until it has acknowledged the end of the session. */
-	CHECK(server_loads(&g, 0) == 1);
+	CHECK(server_has(&g, 0) == 1);
 	server_cleans_up(&g.p, RM_REASON_PEER);
 	CHECK_OK(rm_dataspace_destroy(g.memory));
 	given_end(&g);
@@ -253,7 +253,7 @@ static void test_client_dies(cptr_t bank)
 	actor_end(g.p.client);
 	rt_slot_put(g.memory);
 	for (uint64_t page = 0; page < 5; page++)
-		CHECK(server_loads(&g, page) == 101 + page);
+		CHECK(server_has(&g, page) == 101 + page);
 	server_cleans_up(&g.p, RM_REASON_BANK);
 	actor_end(g.p.server);
 	CHECK(rm_is_valid());
@@ -271,7 +271,7 @@ static void test_server_dies(cptr_t bank)
 	struct given g;
 	given_make(&g, bank, PAGES);
 	given_take(&g, 1, 5, RM_CONTENTS_KEPT);
-	g.p.server->box->word[VALUE] = 77;
+	g.p.server->box->word[GIVEN_VALUE] = 77;
 	actor_do(g.p.server, fill_donated);
 	actor_start(g.p.server, die);
 	CHECK(actor_died(g.p.server).reason == RM_REASON_FAULT);
@@ -313,10 +313,10 @@ static void test_errors(cptr_t bank)
 		                                  .contents = RM_CONTENTS_KEPT };
 	CHECK_ERR(rm_donation_return(RT_TASK, &in), E_GONE);
 	CHECK_ERR(rm_donation_return(g.p.client->program.task, &in), E_GONE);
-	CHECK(server_loads(&g, 1) == 104);
+	CHECK(server_has(&g, 1) == 104);
 	CHECK_OK(session_sever(g.p.client->program.task,
 	                       (rm_session_t){ g.p.client->box->word[0] }));
-	CHECK(server_loads(&g, 1) == 104);
+	CHECK(server_has(&g, 1) == 104);
 	CHECK_ERR(server_gives_back(&g, RM_CONTENTS_KEPT), E_GONE);
 	server_cleans_up(&g.p, RM_REASON_CLOSED);
 	CHECK_OK(rm_dataspace_destroy(pinned));

@@ -146,6 +146,8 @@ void test_seal(void)
 	CHECK_OK(rm_vspace_create(RT_BANK, rt_slot(space)));
 	CHECK_OK(task_make(RT_BANK, space, "s", &task));
 	CHECK_OK(show(memory, 4, &at));
+	uint64_t there = at;
+	CHECK_OK(show_as(space, memory, 0, 4, RW, 0, RM_INHERIT_NONE, &there));
 	CHECK_OK(rm_system_seal(RT_SYSTEM));
 	const struct rm_bank_create_in bank = { .limit = 10 * PAGE };
 	CHECK_ERR(rm_bank_create(RT_BANK, &bank, rt_slot(made)), E_SEALED);
@@ -158,6 +160,9 @@ void test_seal(void)
 	CHECK_ERR(rm_vspace_clone(space, RT_BANK, rt_slot(made)), E_SEALED);
 	uint64_t again = 0;
 	CHECK_ERR(show_as(space, memory, 0, 1, RW, 0, RM_INHERIT_NONE, &again), E_SEALED);
+	struct rm_vspace_populate_out laid_out = { 0 };
+	CHECK_OK(rm_vspace_populate(space, &laid_out));
+	CHECK(laid_out.made == 4 && memory_status(memory).resident == 4);
 	*(volatile uint64_t *)at = 1;
 	CHECK_OK(hide(RT_VSPACE, at, 4));
 	CHECK_OK(rm_task_destroy(task));

@@ -238,6 +238,12 @@ static err_t op_fault(struct world *w)
 	return err != E_OK ? err : out.result == RM_FAULT_RESULT_NO_MEMORY ? E_NOMEM : E_OK;
 }
 
+static err_t op_populate(struct world *w)
+{
+	struct rm_vspace_populate_out out = { 0 };
+	return rm_vspace_populate(w->space, &out);
+}
+
 static err_t task_of(struct world *w, uint8_t bits)
 {
 	const struct rm_task_create_in in = { .slot_bits = bits, .name = "o", .name_count = 1 };
@@ -334,6 +340,7 @@ static const struct operation operations[] = {
 	{ "region_unmap", with_pages, op_unmap },
 	{ "region_protect", with_pages, op_protect },
 	{ "vspace_fault", with_region, op_fault },
+	{ "vspace_populate", with_region, op_populate },
 	{ "task_create: 16 slots", with_space, op_task_4 },
 	{ "task_create: 4096 slots", with_space, op_task_12 },
 	{ "task_destroy", with_thread, op_task_destroy },
@@ -371,7 +378,8 @@ static bool attempt(const struct operation *op, uint64_t pages)
 	struct rm_bank_status after =
 	        err == E_OK ? bank_status(w.poor) : bank_settled(w.poor, &before);
 	/* A page that was touched on the way stays. */
-	if (op->fn == op_fault || (op->fn == op_thread && op->prepare == with_task))
+	if (op->fn == op_fault || op->fn == op_populate ||
+	    (op->fn == op_thread && op->prepare == with_task))
 		after.used = before.used;
 	if (err != E_OK && !bank_same(&before, &after)) {
 		rt_log("# %s with %lu pages: used %lu -> %lu, pinned %lu -> %lu, objects %u -> %u",

@@ -473,9 +473,9 @@ static void test_handler(cptr_t bank)
 	const struct rm_session_mint_endpoint_in mint = { .session = SESSION(p.client->box) };
 	struct rm_session_mint_endpoint_out minted = { 0 };
 	CHECK_OK(rm_session_mint_endpoint(p.server->program.task, &mint, rt_slot(slot), &minted));
-	/* Its own code and stack are there by then: no fault but the one that is meant. */
-	other->box->word[0] = (uint64_t)other->box;
-	actor_do(other, read_far);
+	/* The only fault is to be that one. */
+	struct rm_vspace_populate_out laid_out;
+	CHECK_OK(rm_vspace_populate(other->program.vspace, &laid_out));
 	CHECK_OK(rm_thread_set_handler(other->program.thread, slot));
 	other->box->word[0] = at;
 	actor_start(other, read_far);

@@ -92,6 +92,7 @@ struct event {
 		struct rm_pager_detached_event detached;
 		struct rm_shared_event shared;
 		struct rm_donated_event donated;
+		struct rm_share_recalled_event recalled;
 	};
 };
 /* Once. */
@@ -155,6 +156,27 @@ bool pair_calls(struct pair *p);
 /* The server's next event is that the session was severed for that reason; acknowledges it. */
 void server_cleans_up(struct pair *p, uint64_t reason);
 
+/* A pair of which the client lends memory, all but its first page (share.c). */
+enum { LENT_PAGES = 8, LENT_DEADLINE_MS = 400 };
+struct lent {
+	struct pair p;
+	cptr_t memory;
+	uint64_t at; /* where main sees it */
+	rm_share_t share;
+};
+/* In the box of a server: of the share that it was told of last, its window, an access. */
+enum { SHARE = 10, SIZE, RIGHTS, CLASS, POLICY, WINDOW, AT, VALUE, FAILED_AT };
+void take_shared(struct box *box);
+void map_window(struct box *box);
+void unmap_window(struct box *box);
+void load(struct box *box);          /* ends at what is missing */
+void load_in_place(struct box *box); /* and writes; zeros stand in for what is missing */
+err_t server_loads(struct actor *server, void (*how)(struct box *box), uint64_t page);
+err_t lend(struct lent *l, cptr_t memory, uint64_t first, uint64_t size, uint8_t rights,
+           uint8_t class);
+void lent_make(struct lent *l, cptr_t bank, uint8_t policy, uint8_t class);
+void lent_end(struct lent *l);
+
 /* -- the tests --------------------------------------------------------------------------------- */
 
 struct test {
@@ -162,9 +184,9 @@ struct test {
 	void (*fn)(cptr_t bank); /* the test's own, of which nothing needs to be given back */
 };
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
-        vspace_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[], session_tests[],
-        end_tests[], share_tests[], donation_tests[], event_tests[], oom_tests[], wrong_tests[],
-        stress_tests[];
+        vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[],
+        session_tests[], end_tests[], share_tests[], seal_tests[], donation_tests[], event_tests[],
+        oom_tests[], wrong_tests[], stress_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Address spaces: rm.idl's methods 40 to 49, but for vspace_clone. Faults are asked about. */
+/* Address spaces: rm.idl's methods 40 to 49, but vspace_clone. Faults are asked about. */
 #include "test.h"
 
 static err_t map_at(cptr_t space, cptr_t memory, uint64_t first, uint64_t pages, uint64_t at,
