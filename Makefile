@@ -45,8 +45,8 @@ OUR_KERNEL := $(B)/kernel/$(if $(filter 1,$(DEBUG)),debug,release)/kernel32.elf
 RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
-.PHONY: all kernel images tests-images run demo trace test check text-check format iso bench \
-	bench-kernel bench-rm fuzz fuzz-proto mutants docs clean help
+.PHONY: all kernel images tests-images run trace test check text-check format iso bench \
+	bench-kernel bench-rm bench-protocols fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
 
@@ -60,6 +60,7 @@ run: $(kernel_made) $(IMAGE) | need-run
 	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
 
+.PHONY: demo
 demo: $(kernel_made) $(B)/demo.elf | need-run
 	$(Q)tools/qemu --kernel $(RUN_KERNEL) --image $(B)/demo.elf --memory $(MEM) --limit 120 \
 		--log $(B)/demo.log
@@ -90,7 +91,7 @@ format: | need-check
 
 iso: $(isos)
 
-bench: bench-kernel bench-rm
+bench: bench-kernel bench-rm bench-protocols
 
 bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf \
 		$(B)/tests/fake/ticks.elf | need-run
@@ -103,6 +104,12 @@ bench-rm: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/rm.elf \
 	$(Q)tools/bench $(if $(KERNEL),--no-bars) --entry $(B)/tests/fake/ticks.elf \
 		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/rm.elf --log $(B)/bench-rm.log
+
+bench-protocols: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) \
+		$(B)/bench/protocols.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) \
+		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
+		--image $(B)/bench/protocols.elf --log $(B)/bench-protocols.log
 
 # A short run of the same program is a suite of `make test`.
 CALLS ?= 10000000
@@ -150,6 +157,7 @@ help:
 #: make bench            all benchmarks; fails where a figure misses its bar
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
 #: make bench-rm         the same for rm and rt
+#: make bench-protocols  the same for memory across distrust
 #: make fuzz             ten million random calls against the kernel
 #:   CALLS=n SEED=n      so many, other ones
 #: make fuzz-rm          ten million random messages to rm; CALLS=n SEED=n

@@ -14,3 +14,12 @@ $(B)/system/bench.cpio: $(patsubst %,$(B)/prog/%.elf,bench_init $(bench_programs
 	$(Q)tools/archive $@ init=$< $(foreach p,$(bench_programs),$(p)=$(B)/prog/$(p).elf)
 $(B)/image/bench/rm/rm/sel4/archive.S.o: $(B)/system/bench.cpio
 $(call image_as,bench/rm,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/bench.cpio\")
+
+# bench/protocols: another such system, of memory across sessions.
+$(foreach p,bench_lender bench_borrower,$(call program,bench/protocols/$(p),bench/rm proto rt lib))
+$(B)/system/protocols.cpio: $(B)/prog/bench_lender.elf $(B)/prog/bench_borrower.elf tools/archive
+	$(say) CPIO $@; mkdir -p $(@D)
+	$(Q)tools/archive $@ init=$< bench_borrower=$(B)/prog/bench_borrower.elf
+$(B)/image/bench/protocols/rm/sel4/archive.S.o: $(B)/system/protocols.cpio
+$(call image_as,bench/protocols,rm/sel4,rm/core proto rt lib,\
+	-DARCHIVE=\"$(B)/system/protocols.cpio\")

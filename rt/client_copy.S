@@ -38,6 +38,16 @@
 	.size	\name, . - \name
 	.endm
 
+/* The guard's landing. Programs are linked below 2 GiB; the host's tests may be anywhere. */
+	.macro	set_landing name
+#ifdef __pic__
+	leaq	\name(%rip), %rax
+	movq	%rax, LANDING(%r11)
+#else
+	movq	$\name, LANDING(%r11)
+#endif
+	.endm
+
 /* rt_client_copy(to, from, bytes, done, low, high). RAX: where RDI was; R10: done. */
 function rt_client_copy
 	movq	%fs:32, %r11
@@ -45,8 +55,7 @@ function rt_client_copy
 	jne	copy_nested
 	movq	%r8, LOW(%r11)
 	movq	%r9, HIGH(%r11)
-	leaq	copy_failed(%rip), %rax
-	movq	%rax, LANDING(%r11)
+	set_landing copy_failed
 	movq	%rsp, STACK(%r11)
 	movq	%rcx, %r10
 	movq	%rdi, %rax
@@ -111,8 +120,7 @@ end rt_client_copy
 	movq	%rdi, LOW(%r11)
 	leaq	\bytes(%rdi), %rax
 	movq	%rax, HIGH(%r11)
-	leaq	word_failed(%rip), %rax
-	movq	%rax, LANDING(%r11)
+	set_landing word_failed
 	movq	%rsp, STACK(%r11)
 	movq	$ABORT, MODE(%r11)
 	.endm
@@ -175,8 +183,7 @@ function rt_client_strnlen
 	jne	nested
 	movq	%rdi, LOW(%r11)
 	movq	%rcx, HIGH(%r11)
-	leaq	strnlen_failed(%rip), %rax
-	movq	%rax, LANDING(%r11)
+	set_landing strnlen_failed
 	movq	%rsp, STACK(%r11)
 	movq	%rdx, %r10
 	movq	%rdi, %r8
@@ -242,8 +249,7 @@ function rt_window_run
 	movq	%fs:32, %r11
 	movq	%rsi, LOW(%r11)
 	movq	%rcx, HIGH(%r11)
-	leaq	run_left(%rip), %rax
-	movq	%rax, LANDING(%r11)
+	set_landing run_left
 	movq	%rsp, STACK(%r11)
 	movq	%rdi, %rax
 	movq	%rsi, %rdi

@@ -78,17 +78,28 @@ err_t client_write(void __client *to, const void *from, size_t bytes, size_t *do
 
 /*
  * The guard spans both, and what lies between, which the copy does not touch. Where the higher one
- * is in user addresses, both are.
+ * is in user addresses, both are. Where they do not overlap, bytes is at most the higher address,
+ * so that the sum wraps only if that is no user address either.
  */
-err_t client_copy(void __client *to, const void __client *from, size_t bytes, size_t *done)
+static inline err_t copy_between(uint64_t to, uint64_t from, size_t bytes, size_t *done,
+                                 uint64_t low, uint64_t above)
 {
-	uint64_t a = number(to), b = number(from);
-	uint64_t low = a < b ? a : b, above = a < b ? b : a;
-	if (!is_user(above, bytes) || above - low < bytes) {
+	enum { USER_BITS = 47 };
+	uint64_t end = above + bytes;
+	_Static_assert(ABI_USER_TOP == (1ull << USER_BITS) - 1);
+	if (above - low < bytes || (above | end) >> USER_BITS != 0) {
 		*done = 0;
 		return is_user(above, bytes) ? E_INVAL : E_RANGE;
 	}
-	return rt_client_copy((void *)a, (const void *)b, bytes, done, low, above + bytes);
+	return rt_client_copy((void *)to, (const void *)from, bytes, done, low, end);
+}
+
+/* Two branches, or the compiler looks for the lower one twice. */
+err_t client_copy(void __client *to, const void __client *from, size_t bytes, size_t *done)
+{
+	uint64_t a = number(to), b = number(from);
+	return a < b ? copy_between(a, b, bytes, done, a, b)
+	             : copy_between(a, b, bytes, done, b, a);
 }
 
 /* -- words ------------------------------------------------------------------------------------- */

@@ -11,6 +11,8 @@
 #   $(call program,DIR,LIBS)     a native program build/prog/NAME.elf (NAME: DIR's last part) from
 #                                DIR/*.c and DIR/*.S, added to $(programs). LIBS: `proto rt lib`,
 #                                and `libc` before them for one with libc
+#   $(call program_nth,DIR,LIBS) the same as build/prog/NAME_nth.elf, for tests in which its n-th
+#                                access to client memory fails (tests/nth)
 #   $(call system,NAME,MANIFEST,PROGRAM...)   build/NAME.elf: rm, and in it what it starts
 #   $(call kernel,VARIANT,FLAGS) a kernel below build/kernel/VARIANT/ from $(kernel_SOURCES)
 #   $(call unit_test,DIR/x_test.c,DIR/x.c...)   a host program under ASan and UBSan; also DIR/x.S
@@ -192,6 +194,21 @@ all: $(B)/prog/$(3).elf
 endef
 program = $(eval $(call program_rules,$(1),$(2),$(notdir $(1))))$(if $(filter libc,$(2)),$(call \
 	libc_hosted,$(call objects_in,prog/obj,$(1)))$(call libc_tidied,$(1)))
+# The same linked once more, with tests/nth between it and rt: build/prog/NAME_nth.elf.
+nth_wrapped := client_read client_write client_copy client_load32 client_load64 client_store32 \
+	client_store64 client_cas32 client_strnlen window_begin window_run rt_window_map \
+	rt_window_unmap rt_server_start
+define program_nth_rules
+programs += $(B)/prog/$(2)_nth.elf
+$(B)/prog/$(2)_nth.elf: $(call objects_in,prog/obj,$(1)) \
+		$(patsubst %,$(B)/lib/%.a,tests/nth $(3)) $(B)/sources
+	$$(say) LD $$@; mkdir -p $$(@D)
+	$$(Q)$$(LD) $$(IMAGE_LDFLAGS) $$(PROGRAM_LDFLAGS) $(addprefix --wrap=,$(nth_wrapped)) \
+		-o $$(@:.elf=.debug) $$(filter %.o,$$^) --start-group $$(filter %.a,$$^) --end-group
+	$$(Q)$$(OBJCOPY) --strip-debug $$(@:.elf=.debug) $$@
+all: $(B)/prog/$(2)_nth.elf
+endef
+program_nth = $(eval $(call program_nth_rules,$(1),$(notdir $(1)),$(2)))
 $(B)/prog/obj/%.c.o: %.c $(made_of)
 	$(compile)
 	$(Q)$(CC) $(IMAGE_CFLAGS) $(PROGRAM_CFLAGS) $(call includes,$<) $(depflags) -c -o $@ $<

@@ -32,4 +32,6 @@ _Noreturn void fail(const char *what, err_t err);
 	} while (0)
 
 void report(enum row row, uint64_t figure);
+/* A row of another benchmark's: figure and bar are in the unit. */
+void report_as(const char *name, const char *unit, const char *figure, const char *bar);
 uint64_t median(uint64_t *values, unsigned int count);

@@ -19,6 +19,11 @@ void report(enum row row, uint64_t figure)
 	       (unsigned long)rows[row].bar);
 }
 
+void report_as(const char *name, const char *unit, const char *figure, const char *bar)
+{
+	rt_log("B|%s|%s|%s|%s", name, unit, figure, bar);
+}
+
 void fail(const char *what, err_t err)
 {
 	rt_log("bench: %s: %s", what, err_name(err));

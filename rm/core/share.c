@@ -18,7 +18,7 @@
 #include <lib/range.h>
 #include <proto/guard.h>
 
-enum { CUT_STEPS = 8, GUARD_PAGES = 1 };
+enum { CUT_STEPS = 8, REVOKE_STEPS = 8, GUARD_PAGES = 1 };
 
 static struct share *share_at(const struct rm *rm, uint64_t id)
 {
@@ -214,7 +214,18 @@ err_t on_share_revoke(struct rm *rm, struct proto_request *, struct task *task,
 	struct share *share = share_of(rm, task, in->share.raw, true);
 	if (!share)
 		return E_GONE;
-	return object_destroy(rm, task->object.bank, &share->object, RM_METHOD_SHARE_REVOKE);
+	share->object.dying = true;
+	for (unsigned int i = 0; i < REVOKE_STEPS; i++)
+		if (share_reap(rm, share))
+			return E_OK;
+	share->object.dying = false;
+	err_t err = object_destroy(rm, task->object.bank, &share->object, RM_METHOD_SHARE_REVOKE);
+	if (err == E_PENDING)
+		return err;
+	share->object.dying = true;
+	while (!share_reap(rm, share))
+		continue; /* there is no memory to wait with */
+	return E_OK;
 }
 
 err_t on_window_map(struct rm *rm, struct proto_request *, struct vspace *vspace, struct task *task,

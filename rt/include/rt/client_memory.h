@@ -69,7 +69,7 @@ static inline void __client *client_at(const struct client_window *window, uint6
  * client_copy(): the two overlap; nothing was touched. (Where two windows show the same page that
  * cannot be seen: then the destination holds bytes of the client's, in some mixture.) Else why.
  *
- * 4 KiB take 543 instructions, of client_copy() 552, where memcpy() takes 520.
+ * 4 KiB take less than 5 % more than by memcpy() (`make bench-protocols`).
  */
 err_t client_read(void *to, const void __client *from, size_t bytes, size_t *done);
 err_t client_write(void __client *to, const void *from, size_t bytes, size_t *done);

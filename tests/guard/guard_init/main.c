@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An init that tests servers whose clients take lent memory away: see ../README.md. TAP on rm's
+ * log; it ends by switching the machine off.
+ */
+#include "test.h"
+#include <rt/archive.h>
+#include <rt/event.h>
+#include <rt/name.h>
+
+static unsigned int passed, failed;
+static const char *test_name;
+static bool test_failed;
+
+void check_failed(const char *file, int line, const char *what, err_t err)
+{
+	if (!test_failed)
+		rt_log("# %s:%d: %s: %s%s%s", file, line, test_name, what, err == E_OK ? "" : ": ",
+		       err == E_OK ? "" : err_name(err));
+	test_failed = true;
+}
+
+/* -- programs ---------------------------------------------------------------------------------- */
+
+struct child {
+	cptr_t bank;
+	struct rt_program program;
+	bool died;
+};
+static struct child lent_server, nth_server, client;
+static cptr_t nth_memory, count_memory, stop, resume, go;
+static volatile uint64_t *client_count;
+volatile struct nth_control *nth;
+
+static void on_died(void *self, const struct rm_task_died_event *it)
+{
+	struct child *child = (struct child *)it->cookie;
+	(void)self;
+	child->died = true;
+	rt_log("Bail out! %s: a program died: reason %u, status 0x%x, at 0x%lx, instruction 0x%lx",
+	       test_name, it->reason, it->status, it->at, it->instruction);
+	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = 1 });
+}
+
+/* of: that much of each 10 ms, in us. */
+static void start(struct child *child, const char *program, const char *name, uint8_t rights,
+                  uint8_t priority, uint32_t of)
+{
+	const struct rm_bank_create_in bank = { .limit = 8 * MIB,
+		                                .pin_limit = 16 * PAGE,
+		                                .priority_max = priority };
+	const struct rt_gift gifts[] = {
+		{ "stop", stop },      { "resume", resume },      { "go", go },
+		{ "nth", nth_memory }, { "count", count_memory },
+	};
+	const char *argv[] = { program, name };
+	struct rt_archive_file file = { 0 };
+	child->bank = rt_slot_get();
+	CHECK_OK(rt_archive_find(program, &file));
+	CHECK_OK(rm_bank_create(RT_BANK, &bank, rt_slot(child->bank)));
+	CHECK_OK(rt_program_load(&child->program,
+	                         &(struct rt_spawn){ .name = program,
+	                                             .bank = child->bank,
+	                                             .image = RT_ARCHIVE,
+	                                             .offset = file.offset,
+	                                             .bytes = file.bytes,
+	                                             .mapped = file.data,
+	                                             .argc = 2,
+	                                             .argv = argv,
+	                                             .gifts = COUNT_OF(gifts),
+	                                             .gift = gifts,
+	                                             .slot_bits = 8,
+	                                             .schedule = { .budget_us = of,
+	                                                           .period_us = 10000,
+	                                                           .priority = priority,
+	                                                           .priority_max = priority } }));
+	CHECK_OK(rt_name_grant(child->program.task, name, rights));
+	CHECK_OK(rm_task_watch(child->program.task, RT_TASK,
+	                       &(struct rm_task_watch_in){ .cookie = (uint64_t)child }));
+	CHECK_OK(rt_program_start(&child->program));
+}
+
+/* A page that is shared with a program, and mapped here. */
+static void *page_make(cptr_t *memory)
+{
+	const struct rm_dataspace_create_in in = { .size = 1, .align = 12 };
+	const struct rm_region_map_in map = { .size = 1, .rights = RW, .inherit = RM_INHERIT_NONE };
+	struct rm_region_map_out out = { 0 };
+	*memory = rt_slot_get();
+	CHECK_OK(rm_dataspace_create(RT_BANK, &in, rt_slot(*memory)));
+	CHECK_OK(rm_region_map(RT_VSPACE, *memory, &map, &out));
+	return (void *)out.at;
+}
+
+static cptr_t notification_make(void)
+{
+	const struct rm_notification_create_in in = { .badge = 1 };
+	struct rm_notification_create_out out;
+	cptr_t slot = rt_slot_get();
+	CHECK_OK(rm_notification_create(RT_TASK, &in, rt_slot(slot), &out));
+	return slot;
+}
+
+/* The client runs whatever the test does, for some of the time. */
+static void programs_start(void)
+{
+	test_name = "programs";
+	CHECK_OK(rt_archive_open());
+	nth = page_make(&nth_memory);
+	client_count = page_make(&count_memory);
+	stop = notification_make();
+	resume = notification_make();
+	go = notification_make();
+	start(&lent_server, "guard_server", LENT, RM_NAME_RIGHT_SERVE, SERVER_PRIORITY, 10000);
+	start(&nth_server, "guard_server_nth", LENT_NTH, RM_NAME_RIGHT_SERVE, SERVER_PRIORITY,
+	      10000);
+	start(&client, "guard_client", LENT, RM_NAME_RIGHT_CONNECT, CLIENT_PRIORITY, 500);
+	CHECK_OK(rt_name_grant(RT_TASK, LENT, RM_NAME_RIGHT_CONNECT));
+	CHECK_OK(rt_name_grant(RT_TASK, LENT_NTH, RM_NAME_RIGHT_CONNECT));
+	revoker_start(stop, resume, notification_make());
+}
+
+void client_pause(bool pause)
+{
+	client_count[1] = pause;
+	if (!pause)
+		sel4_signal(go);
+}
+
+bool all_are_well(void)
+{
+	uint64_t before = *client_count, end = rt_time_ns() + 1000000000;
+	while (*client_count == before && rt_time_ns() < end) {
+		rt_yield();
+		(void)rt_event_poll();
+	}
+	return *client_count > before && !lent_server.died && !nth_server.died && !client.died;
+}
+
+static uint64_t used(cptr_t bank)
+{
+	struct rm_bank_query_out out = { 0 };
+	CHECK_OK(rm_bank_query(bank, &out));
+	return out.status.used;
+}
+
+uint64_t used_by_servers(void)
+{
+	return used(lent_server.bank) + used(nth_server.bank);
+}
+
+/* -- all of them ------------------------------------------------------------------------------- */
+
+static bool rm_is_valid(void)
+{
+	struct rm_system_check_out out = { 0 };
+	return rm_system_check(RT_SYSTEM, &out) == E_OK && out.valid;
+}
+
+static bool is_settled(uint64_t own, uint64_t servers)
+{
+	for (unsigned int i = 0; i < 200; i++) {
+		if (used(RT_BANK) == own && used_by_servers() == servers)
+			return true;
+		rt_yield();
+	}
+	rt_log("# used %lu -> %lu, servers %lu -> %lu", own, used(RT_BANK), servers,
+	       used_by_servers());
+	return false;
+}
+
+/* Nothing is lost: neither of the own bank nor of the servers', nor a slot. */
+static void test(const char *name, void (*fn)(void))
+{
+	uint32_t slots = rt_slots_free();
+	uint64_t own = used(RT_BANK), servers = used_by_servers();
+	test_name = name;
+	test_failed = false;
+	fn();
+	CHECK(all_are_well());
+	CHECK(is_settled(own, servers));
+	CHECK(rt_slots_free() == slots);
+	CHECK(rm_is_valid());
+	rt_log("%sok %u - %s", test_failed ? "not " : "", passed + failed + 1, name);
+	if (test_failed)
+		failed++;
+	else
+		passed++;
+}
+
+/* What is used for the first time is paid for once. */
+static void warm_up(void)
+{
+	static struct lender lender[2];
+	test_name = "warm-up";
+	CHECK_OK(honest(LENT, NULL));
+	CHECK_OK(honest(LENT_NTH, NULL));
+	for (unsigned int i = 0; i < 2; i++)
+		CHECK_OK(lender_open(&lender[i], i ? LENT_NTH : LENT, RM_POLICY_REPORT));
+	for (unsigned int i = 0; i < kinds_count; i++)
+		CHECK_OK(kinds[i].request(&lender[i % 2], LENT_STOP_NOWHERE));
+	for (unsigned int i = 0; i < 2; i++)
+		lender_close(&lender[i]);
+	CHECK(all_are_well());
+}
+
+int rt_main(const struct rt_start *from)
+{
+	static const struct rm_event_ops ops = { .task_died = on_died };
+	(void)from;
+	rt_event_set(&ops, NULL);
+	rt_log("1..7");
+	programs_start();
+	warm_up();
+	failed += test_failed;
+	test("requests on lent memory", test_served);
+	test("partial counts, to the byte", test_counts);
+	test("words", test_words);
+	test("in place: zeros, and none left", test_in_place);
+	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
+	test("at every access", test_every);
+	test("at every instruction", test_sweep);
+	rt_log("%u passed, %u failed", passed, failed);
+	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
+	return failed > 0;
+}
