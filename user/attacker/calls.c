@@ -121,6 +121,24 @@ static uint32_t lie_rights(struct tally *answers)
 	return err != E_PERM;
 }
 
+/* What is sealed stays until the server has released it, which it is asked for at last. */
+static uint32_t lie_sealed(struct tally *answers)
+{
+	const struct rm_dataspace_resize_in none = { .size = 0 };
+	rm_share_t share;
+	err_t err = rt_share_sealed(&kv.session, kv.lent, 0, LENT_PAGES, RW, &share);
+	if (err != E_OK)
+		return 1;
+	const err_t got[] = { rt_share_revoke(share), rm_dataspace_resize(kv.lent, &none),
+		              rm_dataspace_destroy(kv.lent), rt_share_recall(share) };
+	uint32_t wrong = 0;
+	for (unsigned int i = 0; i < 4; i++) {
+		tally_add(answers, got[i]);
+		wrong += got[i] != (i < 3 ? E_BUSY : E_OK);
+	}
+	return wrong;
+}
+
 int attack_lie(uint32_t count)
 {
 	struct tally answers = { 0 }, raw = { 0 };
@@ -143,7 +161,7 @@ int attack_lie(uint32_t count)
 				wrong += lie_about(
 				        (struct proto_bulk){ shares[s], wild[i], wild[j] },
 				        &answers);
-	wrong += lie_rights(&answers);
+	wrong += lie_rights(&answers) + lie_sealed(&answers);
 	wrong += lie_raw(kv.session.endpoint, &raw) + lie_raw(filter.session.endpoint, &raw);
 	tally_say(&answers, "wild offsets, lengths and ids");
 	tally_say(&raw, "wild words");

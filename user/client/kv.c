@@ -9,6 +9,7 @@
 #include <rt/donate.h>
 #include <rt/name.h>
 #include <rt/program.h>
+#include <rt/share.h>
 
 enum { LENT_PAGES = 8, POOL_PAGES = 16, VALUE_BYTES = 20000, ROOM_AT = 4 * PAGE - 700 };
 
@@ -92,7 +93,7 @@ static bool use(void)
 	    !check(is_gone("b"), E_OK, "b was taken"))
 		return false;
 	rt_log("client: and gave a value back without a copy, in the pages themselves");
-	return true;
+	return check(true, rt_share_recall(kv.share), "what was lent comes back on request");
 }
 
 bool client_kv(void)

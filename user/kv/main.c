@@ -42,19 +42,36 @@ static err_t answer(err_t err)
 
 /* -- memory that comes ------------------------------------------------------------------------- */
 
-/* The oldest window makes room: whoever lends more than we know has only itself to blame. */
+static void lent_end(struct lent *lent)
+{
+	rt_window_unmap(&lent->window);
+	(void)rt_share_release(lent->share);
+	*lent = (struct lent){ 0 };
+}
+
+/* The oldest one makes room: who lends more than that has only itself to blame. */
 static void on_shared(void *self, struct rt_client *client, const struct rm_shared_event *it)
 {
 	struct client *c = rt_client_state(client);
-	(void)self;
-	if (it->size > KV_SHARE_PAGES_MAX)
-		return;
 	struct lent *lent = &c->lent[c->lent_count++ % KV_WINDOWS_MAX];
-	rt_window_unmap(&lent->window);
+	(void)self;
+	if (lent->share.raw)
+		lent_end(lent);
 	*lent = (struct lent){ .share = it->share, .rights = it->rights };
-	if (rt_window_map(it->share, 0, it->size, it->rights, RM_POLICY_SEVER, &lent->window) !=
-	    E_OK)
-		*lent = (struct lent){ 0 };
+	if (it->size > KV_SHARE_PAGES_MAX || rt_window_map(it->share, 0, it->size, it->rights,
+	                                                   RM_POLICY_SEVER, &lent->window) != E_OK)
+		lent_end(lent);
+}
+
+/* It wants it back, and waits. */
+static void on_recalled(void *self, struct rt_client *client,
+                        const struct rm_share_recalled_event *it)
+{
+	struct client *c = rt_client_state(client);
+	(void)self;
+	for (unsigned int i = 0; i < KV_WINDOWS_MAX; i++)
+		if (c->lent[i].share.raw == it->share.raw)
+			lent_end(&c->lent[i]);
 }
 
 static void on_donated(void *self, struct rt_client *client, const struct rm_donated_event *it)
@@ -207,6 +224,7 @@ int rt_main(const struct rt_start *start)
 		                                   .ops = &ops,
 		                                   .close = on_close,
 		                                   .shared = on_shared,
+		                                   .recalled = on_recalled,
 		                                   .donated = on_donated,
 		                                   .client_bytes = sizeof(struct client),
 		                                   .clients_max = CLIENTS_MAX };
