@@ -18,8 +18,8 @@ $(B)/system/trace.manifest: system/dynamic.manifest system/room.mk
 # make demo.
 $(call system,demo,system/demo.manifest,init kv filter demo attacker)
 
-# make run SYSTEM=attacks: the dynamic one, with the servers and attackers of the demo: `start flood`.
+# make run SYSTEM=attacks: the dynamic one, with the servers and attackers of the demo.
 $(call system,attacks,$(B)/system/attacks.manifest,$(system_programs) kv filter attacker)
 $(B)/system/attacks.manifest: system/dynamic.manifest system/demo.manifest system/room.mk
-	$(Q)mkdir -p $(@D); { cat $<; awk '/^program/ { off = $$2 == "demo" } /^system/ { next } \
-		!off' system/demo.manifest; } >$@
+	$(Q)mkdir -p $(@D); { cat $<; awk '/^program/ { off = $$2 == "demo" } \
+		!off && !/^system/' system/demo.manifest; } >$@

@@ -33,7 +33,7 @@ err_t honest_open(void)
 		.name = "kv", .version = KV_VERSION, .limit = 16 * PAGE, .wait = true
 	};
 	rm_donation_t donation;
-	uint64_t at;
+	uint64_t at = 0;
 	err_t err = rt_memory_make(RT_BANK, LENT_PAGES, &lent, &at);
 	memory = (uint8_t *)at;
 	if (err == E_OK)

@@ -232,7 +232,7 @@ static err_t start_all(void)
 	const struct rt_connect to_kv = {
 		.name = "kv", .version = KV_VERSION, .limit = 16 * PAGE, .wait = true
 	};
-	uint64_t at;
+	uint64_t at = 0;
 	err_t err = rt_archive_open();
 	if (err == E_OK)
 		err = rt_memory_make(RT_BANK, 1, &nth_memory, &at);
