@@ -142,6 +142,15 @@ static bool delete_step(struct slot *slot, bool exposed)
 	return true;
 }
 
+/* How many slots are left if some that are empty, of which there are many, are not counted. */
+static word_t skip_empty(const struct slot *slots, word_t count)
+{
+	enum { AT_ONCE = 16 };
+	for (unsigned i = 0; i < AT_ONCE && count > 0 && slot_empty(&slots[count - 1]); i++)
+		count--;
+	return count;
+}
+
 /* One bounded step towards the end of a zombie; as delete_step. */
 static bool zombie_step(struct slot *slot)
 {
@@ -151,7 +160,7 @@ static bool zombie_step(struct slot *slot)
 	if (count == 0 || (count == 1 && slot == slots))
 		cdt_remove(slot);
 	else if (slot_empty(victim))
-		slot->cap.w1--;
+		slot->cap.w1 = skip_empty(slots, count);
 	else if (cap_type(victim->cap) == CAP_ZOMBIE)
 		bury(victim, victim->cap);
 	else
@@ -161,7 +170,7 @@ static bool zombie_step(struct slot *slot)
 
 enum outcome slot_delete(struct slot *slot)
 {
-	enum { STEPS_PER_CHECK = 8 }; /* most steps are on empty slots */
+	enum { STEPS_PER_CHECK = 8 };
 	for (unsigned steps = 1; !slot_empty(slot); steps++) {
 		bool zombie = cap_type(slot->cap) == CAP_ZOMBIE;
 		bool quick = zombie ? zombie_step(slot) : delete_step(slot, true);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See lib/slab.h. A free block holds the address of the next one of its page. */
+/*
+ * See lib/slab.h. A free block holds the address of the next one of its page; those that were never
+ * given out are the last ones, so a new page costs the same however small its blocks are.
+ */
 #include <lib/assert.h>
 #include <lib/slab.h>
 
 struct page {
 	struct list link; /* in the slab's free, if blocks are left */
-	void *first;      /* free block */
-	uint64_t out;
+	void *first;      /* block that is free again */
+	uint32_t out;
+	uint32_t fresh; /* the first block that was never given out */
 };
 
 _Static_assert(sizeof(struct page) == SLAB_HEAD_BYTES);
@@ -29,15 +33,14 @@ static struct page *page_get(struct slab *slab)
 	if (!page)
 		return NULL;
 	*page = (struct page){ .first = NULL };
-	char *block = (char *)page + SLAB_HEAD_BYTES + slab->blocks * slab->block_bytes;
-	for (uint32_t i = 0; i < slab->blocks; i++) {
-		block -= slab->block_bytes;
-		*(void **)block = page->first;
-		page->first = block;
-	}
 	list_push_back(&slab->free, &page->link);
 	slab->pages++;
 	return page;
+}
+
+static bool is_full(const struct slab *slab, const struct page *page)
+{
+	return !page->first && page->fresh == slab->blocks;
 }
 
 void *slab_get(struct slab *slab)
@@ -48,11 +51,13 @@ void *slab_get(struct slab *slab)
 	if (!page)
 		return NULL;
 	void *block = page->first;
-	assert(block);
-	page->first = *(void **)block;
+	if (block)
+		page->first = *(void **)block;
+	else
+		block = (char *)page + SLAB_HEAD_BYTES + page->fresh++ * slab->block_bytes;
 	page->out++;
 	slab->out++;
-	if (!page->first)
+	if (is_full(slab, page))
 		list_remove(&page->link);
 	return block;
 }
@@ -63,7 +68,7 @@ void slab_put(struct slab *slab, void *block)
 	struct page *page = (struct page *)((char *)block - offset);
 	assert(offset >= SLAB_HEAD_BYTES && (offset - SLAB_HEAD_BYTES) % slab->block_bytes == 0);
 	assert(page->out > 0);
-	if (!page->first)
+	if (is_full(slab, page))
 		list_push_back(&slab->free, &page->link);
 	*(void **)block = page->first;
 	page->first = block;
@@ -99,7 +104,7 @@ bool slab_valid(const struct slab *slab)
 	for (const struct list *at = list_first(&slab->free); at;
 	     at = list_after(&slab->free, at)) {
 		const struct page *page = container_of(at, struct page, link);
-		uint64_t free = 0;
+		uint64_t free = slab->blocks - page->fresh;
 		for (void *block = page->first; block && free <= slab->blocks; free++)
 			block = *(void **)block;
 		if (free == 0 || page->out == 0 || free + page->out != slab->blocks)

@@ -368,11 +368,14 @@ bool dataspace_has(const struct dataspace *ds, uint64_t index)
 /* The page as one of the dataspace's alone, of zeros if there is none, not in a large one. */
 err_t dataspace_take(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
 {
+	*page = own_page(ds, index);
+	if (*page)
+		return (*page)->holders == 1 ? E_OK : dataspace_own(rm, ds, index, page);
+	if (!large_of(ds, index))
+		return dataspace_fill(rm, ds, index, page);
 	err_t err = dataspace_split(rm, ds, index);
 	*page = own_page(ds, index);
-	if (err == E_OK && !*page)
-		return dataspace_fill(rm, ds, index, page);
-	return err == E_OK ? dataspace_own(rm, ds, index, page) : err;
+	return err;
 }
 
 /* Its frame, which nothing shows any more, is the caller's; who pays for it is, too. */

@@ -22,6 +22,7 @@
 #include <lib/range.h>
 
 enum phase { PREPARING, FAILED, MOVING, GIVEN };
+enum { STEPS_AT_ONCE = 4 };
 
 static struct donation *donation_away(struct interval *i)
 {
@@ -375,36 +376,41 @@ err_t on_donation_open(struct rm *rm, struct proto_request *request, struct task
 	return d ? object_cap(rm, request, &d->dataspace->object, FACET_RIGHTS) : E_GONE;
 }
 
+/* Few pages are back at once, and what is left of the donation goes in steps. */
+static err_t return_few(struct rm *rm, struct donation *d, uint64_t id)
+{
+	err_t err;
+	move_begin(d, true);
+	while ((err = move_step(rm, d)) == E_PENDING)
+		continue;
+	if (!d->object.dying)
+		return err;
+	for (unsigned int i = 0; i < STEPS_AT_ONCE && slotmap_get(&rm->objects, id); i++)
+		(void)donation_work(rm, d);
+	return E_OK;
+}
+
 err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *task,
                          const struct rm_donation_return_in *in)
 {
-	enum { STEPS_AT_ONCE = 4 };
 	struct donation *d = donation_of(rm, task, in->donation.raw);
 	if (!d)
 		return E_GONE;
 	if (d->dataspace->seals > 0)
 		return E_BUSY;
 	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying;
-	if (kept && (d->home->giving || d->home->copy || d->home->work != WORK_NONE ||
-	             d->dataspace->giving || d->dataspace->copy))
+	if (!kept)
+		return object_destroy(rm, task->object.bank, &d->object, RM_METHOD_DONATION_RETURN);
+	if (d->home->giving || d->home->copy || d->home->work != WORK_NONE ||
+	    d->dataspace->giving || d->dataspace->copy)
 		return E_BUSY;
-	err_t err = wait_for(rm, task->object.bank, kept ? &d->working : &d->object.waiters,
-	                     RM_METHOD_DONATION_RETURN);
+	d->wipes = false;
+	if (d->away.end - d->away.start <= STEP_PAGES)
+		return return_few(rm, d, in->donation.raw);
+	err_t err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATION_RETURN);
 	if (err != E_OK)
 		return err;
-	if (kept) {
-		d->wipes = false;
-		move_begin(d, true);
-		job_add(rm, &d->object);
-	} else {
-		object_kill(rm, &d->object);
-	}
-	bool small = d->away.end - d->away.start <= STEP_PAGES;
-	for (unsigned int i = 0; small && i < STEPS_AT_ONCE; i++) {
-		if (!slotmap_get(&rm->objects, in->donation.raw) ||
-		    (d->phase == GIVEN && !d->object.dying))
-			break;
-		(void)donation_work(rm, d);
-	}
+	move_begin(d, true);
+	job_add(rm, &d->object);
 	return E_PENDING;
 }

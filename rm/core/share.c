@@ -33,7 +33,7 @@
 #include <lib/range.h>
 #include <proto/guard.h>
 
-enum { CUT_STEPS = 8, END_STEPS = 8, GUARD_PAGES = 1, PASSED_ON_MAX = 8 };
+enum { CUT_STEPS = 8, GUARD_PAGES = 1, PASSED_ON_MAX = 8 };
 
 /* The share of that id, if neither it has ended nor what it was passed on from. */
 struct share *share_find(const struct rm *rm, uint64_t id)
@@ -444,15 +444,31 @@ err_t on_share_pass(struct rm *rm, struct proto_request *, struct task *task,
 	return E_OK;
 }
 
-/* It ends, now if there is little to do; the caller is answered when it has. */
+/* It was not passed on, and at most one window shows it, a small one: it ends in a few steps. */
+static bool is_small(const struct rm *rm, const struct share *share)
+{
+	const struct dataspace *ds = share->dataspace;
+	uint64_t id = slotmap_id(&rm->objects, share);
+	unsigned int windows = 0;
+	for (struct list *at = ds ? list_first(&ds->regions) : NULL; at;
+	     at = list_after(&ds->regions, at)) {
+		const struct region *r = container_of(at, struct region, link);
+		if (r->share == id &&
+		    (++windows > 1 || r->interval.end - r->interval.start > 1ull << LARGE_BITS))
+			return false;
+	}
+	return !child_of(share);
+}
+
+/* It ends: at once, if that is quick; else the caller is answered later. */
 static err_t share_end(struct rm *rm, struct task *task, struct share *share, uint8_t method)
 {
-	uint64_t id = slotmap_id(&rm->objects, share);
-	err_t err = object_destroy(rm, task->object.bank, &share->object, method);
-	for (unsigned int i = 0; err == E_PENDING && i < END_STEPS && slotmap_get(&rm->objects, id);
-	     i++)
-		(void)share_reap(rm, share);
-	return err;
+	if (!is_small(rm, share))
+		return object_destroy(rm, task->object.bank, &share->object, method);
+	object_kill(rm, &share->object);
+	while (!share_reap(rm, share))
+		continue;
+	return E_OK;
 }
 
 err_t on_share_revoke(struct rm *rm, struct proto_request *, struct task *task,
@@ -511,8 +527,12 @@ err_t on_window_map(struct rm *rm, struct proto_request *, struct vspace *vspace
 		                     .share = in->share.raw,
 		                     .session = session_to_blame(rm, share) };
 	out->at = start;
-	return region_new(rm, vspace, &like, share->dataspace, start, in->size,
-	                  share->first + in->first);
+	err_t err = region_new(rm, vspace, &like, share->dataspace, start, in->size,
+	                       share->first + in->first);
+	/* It will be touched, from its beginning on most likely. */
+	if (err == E_OK)
+		fault_populate(rm, vspace, start, in->size < AROUND_MAX ? in->size : AROUND_MAX);
+	return err;
 }
 
 err_t on_window_clean(struct rm *rm, struct proto_request *, struct vspace *vspace,

@@ -114,8 +114,11 @@ static struct leaf *leaf_at(const struct vspace *vspace, uint64_t address)
 /* The leaf that an address is in, or the next one behind it; NULL: none. */
 static struct leaf *leaf_from(const struct vspace *vspace, uint64_t address)
 {
+	struct leaf *leaf = leaf_at(vspace, address);
+	if (leaf)
+		return leaf;
 	uint64_t key = address >> TABLE_BITS << (TABLE_BITS - LEAF_BITS);
-	struct leaf *leaf = (struct leaf *)radix_next(&vspace->leaves, &key);
+	leaf = (struct leaf *)radix_next(&vspace->leaves, &key);
 	if (!leaf || leaf->large || key >= address >> LEAF_BITS)
 		return leaf;
 	key = address >> LEAF_BITS;
@@ -233,7 +236,7 @@ static void mapping_end(struct rm *rm, struct mapping *m)
 
 static void leaf_end(struct rm *rm, struct leaf *leaf)
 {
-	for (unsigned int i = 0; i < SLOT_PAGE; i++)
+	for (unsigned int i = 0; leaf->used > 0; i++)
 		if (leaf->map[i].state != MAPPING_NONE)
 			mapping_unlink(rm, &leaf->map[i]);
 	leaf_free(rm, leaf);

@@ -71,8 +71,11 @@ void donate_follow(void)
 			continue;
 		if (m->takes && d && d->phase == GIVEN && d->owed > 0)
 			was_given(m, d);
-		if (m->returns && d && d->object.dying && d->phase == GIVEN && d->owed != m->owed)
+		/* Over; else its session ended meanwhile, and nothing came back. */
+		bool over = !d || (d->object.dying && d->phase == GIVEN);
+		if (m->returns && over && (!d || d->owed != m->owed))
 			was_returned(m);
+		m->returns &= !over;
 		if (m->given && !m->returns && d)
 			m->owed = d->owed;
 		if (!d)

@@ -514,13 +514,13 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	bool is_cut = m->backing && !living(b->id), is_backed = m->backing && !is_cut;
 	if (unsettled(m) || (is_backed && unsettled(b)))
 		return X_ANY;
-	enum expected away = donate_expect(m, index);
-	if (away != X_OK && index < m->size)
-		return away == X_LOST && r->share ? X_GONE : away;
 	if (index >= m->size)
 		return r->share ? X_GONE : X_LOST;
 	if (m->core->copy)
 		return X_WAIT;
+	enum expected away = donate_expect(m, index);
+	if (away != X_OK)
+		return away == X_LOST && r->share ? X_GONE : away;
 	if (page_at(m, index) || core_has(m, index))
 		return X_OK;
 	if (m->device)

@@ -445,6 +445,7 @@ uint64_t send_request(const struct request *r)
 	if (label == 0 || !now) {
 		taken(s, !now);
 		donate_sent(s, !now);
+		donate_follow();
 	}
 	if (now)
 		sim_kernel_ops.answer(&w.kernel, with, label, q.reply, q.reply_length, q.cap_out);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What lending memory costs, and taking it away. This program stands in for init. */
-#include "bench.h"
+#include "lender.h"
 #include <lib/format.h>
 #include <proto/echo_client.h>
-#include <proto/rm_client.h>
 #include <rt/archive.h>
 #include <rt/load.h>
 #include <rt/name.h>
 #include <rt/session.h>
 #include <rt/share.h>
 
-enum { PAGES = 4, ROUNDS = 60, PRIORITY = 220, RW = RM_RIGHT_READ | RM_RIGHT_WRITE };
+enum { PAGES = 4, ROUNDS = 60, PRIORITY = 220 };
 
 static struct rt_session session;
 static cptr_t memory;
@@ -46,19 +45,25 @@ static void start_server(void)
 	must(rt_program_start(&program));
 }
 
-static void make_memory(void)
+cptr_t memory_new(uint64_t pages, uint64_t *at)
 {
-	const struct rm_dataspace_create_in in = { .size = PAGES, .align = 12 };
-	const struct rm_region_map_in map = { .size = PAGES,
+	const struct rm_dataspace_create_in in = { .size = pages, .align = 12 };
+	const struct rm_region_map_in map = { .size = pages,
 		                              .rights = RW,
 		                              .inherit = RM_INHERIT_NONE };
 	struct rm_region_map_out out;
-	memory = rt_slot_get();
-	must(rm_dataspace_create(RT_BANK, &in, rt_slot(memory)));
-	must(rm_region_map(RT_VSPACE, memory, &map, &out));
-	memory_at = out.at;
-	for (unsigned int i = 0; i < PAGES; i++)
-		*(volatile char *)(memory_at + i * PAGE) = 1;
+	cptr_t made = rt_slot_get();
+	must(rm_dataspace_create(RT_BANK, &in, rt_slot(made)));
+	must(rm_region_map(RT_VSPACE, made, &map, &out));
+	*at = out.at;
+	memory_touch(out.at, pages);
+	return made;
+}
+
+void memory_touch(uint64_t at, uint64_t pages)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		*(volatile char *)(at + i * PAGE) = 1;
 }
 
 static void open(void)
@@ -87,7 +92,7 @@ static err_t tell(char what, uint64_t *figure)
 	return err;
 }
 
-static void show(const char *name, uint64_t figure, const char *bar)
+void show(const char *name, uint64_t figure, const char *bar)
 {
 	char text[24];
 	(void)format_buffer(text, sizeof(text), "%lu", figure);
@@ -162,8 +167,9 @@ static void measure_cut_off(void)
 int rt_main(const struct rt_start *start)
 {
 	(void)start;
+	measure_own();
 	start_server();
-	make_memory();
+	memory = memory_new(PAGES, &memory_at);
 	open();
 	measure_copies();
 	measure_revoke();
