@@ -60,6 +60,11 @@ run: $(kernel_made) $(IMAGE) | need-run
 	$(Q)tools/qemu --console --kernel $(RUN_KERNEL) --image $(IMAGE) --memory $(MEM) \
 		--log $(B)/run.log
 
+.PHONY: demo
+demo: $(kernel_made) $(B)/demo.elf | need-run
+	$(Q)tools/qemu --kernel $(RUN_KERNEL) --image $(B)/demo.elf --memory $(MEM) --limit 120 \
+		--log $(B)/demo.log
+
 COMMANDS ?= echo hello; ping 3; kill echo; echo again
 trace: export COMMANDS := $(COMMANDS)
 trace: $(kernel_made) $(B)/trace.elf | need-run
@@ -140,6 +145,7 @@ help:
 #:   IMAGE=path          another root task
 #:   MEM=megabytes       memory of the machine (512)
 #:   DEBUG=1             on our debug kernel
+#: make demo             an honest client is served while others attack; ends by itself
 #: make trace            boot, run commands, show all messages in build/trace.log (docs/trace.md)
 #:   COMMANDS="a; b"     these commands
 #: make test             run all tests; logs in build/test-logs/

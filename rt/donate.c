@@ -37,6 +37,16 @@ err_t rt_donation_map(const struct rm_donated_event *event, struct rt_donated *i
 	return err;
 }
 
+void rt_donation_refuse(const struct rm_donated_event *event)
+{
+	struct rm_donation_return_in in = { .donation = event->donation,
+		                            .contents = RM_CONTENTS_KEPT };
+	err_t err = rm_donation_return(RT_TASK, &in);
+	in.contents = RM_CONTENTS_WIPED;
+	if (err != E_OK && err != E_GONE)
+		(void)rm_donation_return(RT_TASK, &in);
+}
+
 err_t rt_donation_return(struct rt_donated *it, enum rm_contents contents)
 {
 	const struct rm_donation_return_in in = { .donation = it->id,

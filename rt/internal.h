@@ -3,6 +3,7 @@
 #pragma once
 #include <proto/guard.h>
 #include <proto/rm.h>
+#include <rt/dataspace.h>
 #include <rt/program.h>
 #include <rt/sel4.h>
 
@@ -51,13 +52,7 @@ struct rm_schedule rt_schedule(void);
 /* A line for the log, at once and without any lock. */
 void rt_log_line(const char *line, size_t length);
 
-/*
- * Dataspace and region in one: pages of new memory bought from bank, mapped at *at; the capability
- * is in *memory, a slot of the caller's.
- */
-err_t rt_memory_make(cptr_t bank, uint64_t pages, cptr_t *memory, uint64_t *at);
-void rt_memory_end(cptr_t memory, uint64_t pages, uint64_t at);
-
+/* A part of a dataspace, mapped at *at, or anywhere if that is 0. */
 err_t rt_memory_show(cptr_t vspace, cptr_t memory, uint64_t first, uint64_t pages, uint8_t rights,
                      uint64_t *at);
 void rt_memory_hide(uint64_t at, uint64_t pages);

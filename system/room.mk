@@ -14,3 +14,12 @@ $(call system,trace,$(B)/system/trace.manifest,$(system_programs))
 $(B)/system/trace.manifest: system/dynamic.manifest system/room.mk
 	$(Q)mkdir -p $(@D); sed -e 's/^system .*/&\ntrace/' \
 		-e 's/^program .*/&\n\tenvironment TRACE=1/' $< >$@
+
+# make demo.
+$(call system,demo,system/demo.manifest,init kv filter demo attacker)
+
+# make run SYSTEM=attacks: the dynamic one, with the servers and attackers of the demo.
+$(call system,attacks,$(B)/system/attacks.manifest,$(system_programs) kv filter attacker)
+$(B)/system/attacks.manifest: system/dynamic.manifest system/demo.manifest system/room.mk
+	$(Q)mkdir -p $(@D); { cat $<; awk '/^program/ { off = $$2 == "demo" } \
+		!off && !/^system/' system/demo.manifest; } >$@

@@ -324,9 +324,12 @@ static err_t watch_names(void)
 
 static void start_all(void)
 {
-	for (uint32_t i = 0; i < manifest.count; i++)
-		if (program_start(&programs[i]) != E_OK)
+	for (uint32_t i = 0; i < manifest.count; i++) {
+		if (manifest.programs[i].later)
+			programs[i].state = INIT_PROGRAM_STATE_ENDED;
+		else if (program_start(&programs[i]) != E_OK)
 			give_up();
+	}
 }
 
 static err_t start_serving(void)

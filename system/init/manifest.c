@@ -356,6 +356,12 @@ static bool on_ready(struct parser *p)
 	return has_words(p, 0, 0);
 }
 
+static bool on_later(struct parser *p)
+{
+	p->program->later = true;
+	return has_words(p, 0, 0);
+}
+
 static bool on_once(struct parser *p)
 {
 	p->program->once = true;
@@ -394,6 +400,7 @@ static const struct {
 	{ "backoff", on_backoff, true },
 	{ "restarts", on_restarts, true },
 	{ "ready", on_ready, true },
+	{ "later", on_later, true },
 	{ "once", on_once, true },
 	{ "trace", on_trace, false },
 	{ "vital", on_vital, true },
@@ -453,6 +460,8 @@ static bool check_program(struct parser *p, struct manifest_program *program)
 		return fail(p, program->name, "has a guarantee above its limit");
 	if (program->pinned > program->limit)
 		return fail(p, program->name, "may pin more than its limit");
+	if (program->later && p->manifest->sealed)
+		return fail(p, program->name, "cannot be started later: the system is static");
 	if (program->once && program->restart != MANIFEST_NEVER)
 		return fail(p, program->name, "is to run once, and to be started again");
 	return check_names(p, program);

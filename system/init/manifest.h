@@ -62,6 +62,7 @@ struct manifest_program {
 	uint32_t backoff_ms;
 	uint32_t restarts, within_ms; /* so many in that time, then no more */
 	bool ready;                   /* it says so itself, by init's interface */
+	bool later;                   /* it is not started but by init's interface */
 	bool once;                    /* the system ends with it */
 	bool vital;                   /* the system ends, and has failed, when it is given up */
 };

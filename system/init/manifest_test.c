@@ -116,6 +116,8 @@ static const struct {
 	{ "program a\nonce\nrestart always\n", 1, "a" },
 	{ "program a\nonce\nprogram b\nonce\n", 3, "b" },
 	{ "program a\nonce 2\n", 2, "2" },
+	{ "program a\nlater 2\n", 2, "2" },
+	{ "system static\nprogram a\nlater\n", 2, "a" },
 	{ "program a\nvital 2\n", 2, "2" },
 	{ "program a\nports com1 9 8\n", 2, "8" },
 	{ "program a\nports com1 0x10000 8\n", 2, "0x10000" },

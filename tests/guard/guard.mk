@@ -17,3 +17,12 @@ $(B)/image/tests/guard/rm/sel4/archive.S.o: $(B)/system/guard.cpio
 # rm can be asked whether it is right, as in tests/rm.
 $(call image_as,tests/guard,rm/sel4 tests/valid,rm/core proto rt lib,\
 	-DARCHIVE=\"$(B)/system/guard.cpio\" -Irm/core -Irm/include)
+
+# user/kv and user/filter, of which every access fails in turn.
+$(foreach p,kv filter,$(call program_nth,user/$(p),proto rt lib))
+$(call program,tests/guard/values_init,tests/nth proto rt lib)
+$(B)/system/values.cpio: $(foreach p,values_init kv_nth filter_nth,$(B)/prog/$(p).elf) tools/archive
+	$(say) CPIO $@; mkdir -p $(@D)
+	$(Q)tools/archive $@ init=$< $(foreach p,kv_nth filter_nth,$(p)=$(B)/prog/$(p).elf)
+$(B)/image/tests/values/rm/sel4/archive.S.o: $(B)/system/values.cpio
+$(call image_as,tests/values,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/values.cpio\")

@@ -41,6 +41,9 @@ struct rt_donated {
  */
 err_t rt_donation_map(const struct rm_donated_event *event, struct rt_donated *it);
 
+/* In place of that: gives it back, with its content if the client has room for it. */
+void rt_donation_refuse(const struct rm_donated_event *event);
+
 /*
  * Gives it back, with its content or without; *it is all 0 afterwards, and nothing is mapped.
  * NOMEM, LIMIT, BUSY, of KEPT: the client has no room for it now; it is still there. WIPED always
