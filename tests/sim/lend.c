@@ -261,6 +261,20 @@ static uint64_t ask(const struct task *task, uint8_t method, const void *body, u
 }
 #define ASK(task, method, body, cap) ask(task, RM_METHOD_##method, &(body), sizeof(body), cap)
 
+/* Its pages are shared with a copy, mostly. */
+static void copy(const struct dataspace *ds, int memory)
+{
+	const struct rm_dataspace_clone_in in = { .size = ds->size };
+	int bank = held_of(&ds->object.bank->object);
+	struct request r = { .method = RM_METHOD_DATASPACE_CLONE,
+		             .target = (uint32_t)memory,
+		             .caps = 1,
+		             .cap = { (uint32_t)bank } };
+	PUT_BODY(r, in);
+	if (bank >= 0 && !model_is_crowded())
+		(void)send_request(&r);
+}
+
 static void lend(void)
 {
 	const struct session *s = open_session();
@@ -275,6 +289,8 @@ static void lend(void)
 		                         .class = (uint8_t)(1 + below(2)) };
 	in.size = one_in(2) && in.size > 20 ? 1 + below(20) : in.size;
 	in.first = below(ds->size - in.size + 1);
+	if (one_in(3))
+		copy(ds->core, memory);
 	(void)ASK(s->client, SHARE_CREATE, in, memory);
 }
 
@@ -461,15 +477,29 @@ static void connect(void)
 	(void)ASK(server, SESSION_ACCEPT, accept, -1);
 }
 
-/* A session that has sealed memory ends: by its client, or its server has done with it. */
+/*
+ * A session that has sealed memory ends: by its client, or its server has done with it; mostly one
+ * whose server passed it on.
+ */
 static void end_session(const struct share *share)
 {
-	const struct session *s = share->session;
-	const struct rm_session_sever_in in = { .session = { id_of(s) } };
-	if (s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
-		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
-	else if (one_in(list_is_empty(&share->children) ? 3 : 1) && s->client)
+	const struct share *sealed = share;
+	for (unsigned int i = 0; i < MODEL_SHARES; i++) {
+		const struct model_share *m = &w.share[i];
+		if (m->parent && m->sealed && !m->gone && is_alive(m->parent) && one_in(3))
+			sealed = living(m->parent);
+	}
+	uint64_t id = id_of(sealed->session);
+	const struct session *s = living(id);
+	const struct rm_session_sever_in in = { .session = { id } };
+	if (s->state == RM_SESSION_STATE_OPEN && s->client &&
+	    one_in(list_is_empty(&sealed->children) ? 3 : 1))
 		(void)ASK(s->client, SESSION_SEVER, in, -1);
+	for (unsigned int i = (unsigned int)below(12); i > 0; i--)
+		(void)rm_work();
+	s = living(id);
+	if (s && s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
+		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
 }
 
 /* One of those who have to do with it dies. */

@@ -300,7 +300,7 @@ static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum 
 
 void thread_chance(void)
 {
-	if (one_in(5)) {
+	if (one_in(w.seed % 4 == 1 ? 3 : 12)) {
 		lend_chance();
 		return;
 	}
