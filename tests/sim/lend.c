@@ -184,6 +184,13 @@ void lend_answered(const struct sent *s, const uint64_t *words)
 		.ds = slotmap_id(&w.rm.objects, core->dataspace),
 		.sealed = passed ? parent->sealed : in.class == RM_SHARE_CLASS_SEALED,
 	};
+	for (uint64_t at = 0; w.share[i].sealed && at < core->size; at++) {
+		bool shared;
+		const struct page *page =
+		        dataspace_page(core->dataspace, core->first + at, &shared);
+		MUST(page && !(shared && core->rights & RM_RIGHT_WRITE),
+		     "page %lu of sealed share %#lx may need memory", at, words[0]);
+	}
 	w.sealed_made += w.share[i].sealed;
 	w.passed_on += passed;
 }
@@ -275,9 +282,8 @@ static void copy(const struct dataspace *ds, int memory)
 		(void)send_request(&r);
 }
 
-static void lend(void)
+static void lend(const struct session *s, uint8_t class)
 {
-	const struct session *s = open_session();
 	int memory = pick(KIND_DATASPACE);
 	const struct model_dataspace *ds =
 	        memory < 0 ? NULL : model_dataspace(w.held[memory].badge << 4 >> 4);
@@ -286,7 +292,7 @@ static void lend(void)
 	struct rm_share_create_in in = { .session = { id_of(s) },
 		                         .size = 1 + below(ds->size < 600 ? ds->size : 600),
 		                         .rights = (uint8_t)(1 + below(3)),
-		                         .class = (uint8_t)(1 + below(2)) };
+		                         .class = class };
 	in.size = one_in(2) && in.size > 20 ? 1 + below(20) : in.size;
 	in.first = below(ds->size - in.size + 1);
 	if (one_in(3))
@@ -483,12 +489,7 @@ static void connect(void)
  */
 static void end_session(const struct share *share)
 {
-	const struct share *sealed = share;
-	for (unsigned int i = 0; i < MODEL_SHARES; i++) {
-		const struct model_share *m = &w.share[i];
-		if (m->parent && m->sealed && !m->gone && is_alive(m->parent) && one_in(3))
-			sealed = living(m->parent);
-	}
+	const struct share *sealed = share->sealed && share->parent ? share->parent : share;
 	uint64_t id = id_of(sealed->session);
 	const struct session *s = living(id);
 	const struct rm_session_sever_in in = { .session = { id } };
@@ -500,6 +501,30 @@ static void end_session(const struct share *share)
 	s = living(id);
 	if (s && s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
 		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
+}
+
+/* A whole chain: lent to the client of a session, sealed, and passed on there; then it ends. */
+static void chain(void)
+{
+	const struct session *to = open_session();
+	const struct list *link = to ? list_first(&to->client->server_sessions) : NULL;
+	const struct session *from = link ? container_of(link, struct session, server_link) : NULL;
+	if (!from || from->state != RM_SESSION_STATE_OPEN || !from->client)
+		return;
+	uint64_t id = id_of(from);
+	lend(from, RM_SHARE_CLASS_SEALED);
+	for (unsigned int i = 0; i < 60; i++)
+		(void)rm_work();
+	for (unsigned int i = 0; i < MODEL_SHARES; i++) {
+		const struct model_share *m = &w.share[i];
+		if (m->session != id || !m->sealed || !is_alive(m->id) || m->parent)
+			continue;
+		const struct share *share = living(m->id);
+		pass(share);
+		if (one_in(2) && is_alive(m->id))
+			end_session(share);
+		return;
+	}
 }
 
 /* One of those who have to do with it dies. */
@@ -516,16 +541,18 @@ void lend_chance(void)
 	const struct share *share = some_share();
 	if (w.waiting > SENT_MAX / 2)
 		return;
-	uint64_t what = below(share ? 26 : 4);
+	uint64_t what = below(share ? 28 : 4);
 	const struct rm_share_revoke_in revoke = { .share = { share ? id_of(share) : 0 },
 		                                   .when = (uint8_t)(1 + below(2)) };
 	const struct rm_share_release_in release = { .share = revoke.share };
 	if (what < 2)
 		connect();
+	else if (what >= 26)
+		chain();
 	else if (what >= 24)
 		use_lost();
 	else if (what < 5)
-		lend();
+		lend(open_session(), (uint8_t)(1 + below(2)));
 	else if (what < 9)
 		map(share);
 	else if (what < 13)
