@@ -184,6 +184,13 @@ void lend_answered(const struct sent *s, const uint64_t *words)
 		.ds = slotmap_id(&w.rm.objects, core->dataspace),
 		.sealed = passed ? parent->sealed : in.class == RM_SHARE_CLASS_SEALED,
 	};
+	for (uint64_t at = 0; w.share[i].sealed && at < core->size; at++) {
+		bool shared;
+		const struct page *page =
+		        dataspace_page(core->dataspace, core->first + at, &shared);
+		MUST(page && !(shared && core->rights & RM_RIGHT_WRITE),
+		     "page %lu of sealed share %#lx may need memory", at, words[0]);
+	}
 	w.sealed_made += w.share[i].sealed;
 	w.passed_on += passed;
 }
@@ -261,9 +268,22 @@ static uint64_t ask(const struct task *task, uint8_t method, const void *body, u
 }
 #define ASK(task, method, body, cap) ask(task, RM_METHOD_##method, &(body), sizeof(body), cap)
 
-static void lend(void)
+/* Its pages are shared with a copy, mostly. */
+static void copy(const struct dataspace *ds, int memory)
 {
-	const struct session *s = open_session();
+	const struct rm_dataspace_clone_in in = { .size = ds->size };
+	int bank = held_of(&ds->object.bank->object);
+	struct request r = { .method = RM_METHOD_DATASPACE_CLONE,
+		             .target = (uint32_t)memory,
+		             .caps = 1,
+		             .cap = { (uint32_t)bank } };
+	PUT_BODY(r, in);
+	if (bank >= 0 && !model_is_crowded())
+		(void)send_request(&r);
+}
+
+static void lend(const struct session *s, uint8_t class)
+{
 	int memory = pick(KIND_DATASPACE);
 	const struct model_dataspace *ds =
 	        memory < 0 ? NULL : model_dataspace(w.held[memory].badge << 4 >> 4);
@@ -272,9 +292,11 @@ static void lend(void)
 	struct rm_share_create_in in = { .session = { id_of(s) },
 		                         .size = 1 + below(ds->size < 600 ? ds->size : 600),
 		                         .rights = (uint8_t)(1 + below(3)),
-		                         .class = (uint8_t)(1 + below(2)) };
+		                         .class = class };
 	in.size = one_in(2) && in.size > 20 ? 1 + below(20) : in.size;
 	in.first = below(ds->size - in.size + 1);
+	if (one_in(3))
+		copy(ds->core, memory);
 	(void)ASK(s->client, SHARE_CREATE, in, memory);
 }
 
@@ -461,15 +483,48 @@ static void connect(void)
 	(void)ASK(server, SESSION_ACCEPT, accept, -1);
 }
 
-/* A session that has sealed memory ends: by its client, or its server has done with it. */
+/*
+ * A session that has sealed memory ends: by its client, or its server has done with it; mostly one
+ * whose server passed it on.
+ */
 static void end_session(const struct share *share)
 {
-	const struct session *s = share->session;
-	const struct rm_session_sever_in in = { .session = { id_of(s) } };
-	if (s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
-		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
-	else if (one_in(list_is_empty(&share->children) ? 3 : 1) && s->client)
+	const struct share *sealed = share->sealed && share->parent ? share->parent : share;
+	uint64_t id = id_of(sealed->session);
+	const struct session *s = living(id);
+	const struct rm_session_sever_in in = { .session = { id } };
+	if (s->state == RM_SESSION_STATE_OPEN && s->client &&
+	    one_in(list_is_empty(&sealed->children) ? 3 : 1))
 		(void)ASK(s->client, SESSION_SEVER, in, -1);
+	for (unsigned int i = (unsigned int)below(12); i > 0; i--)
+		(void)rm_work();
+	s = living(id);
+	if (s && s->state == RM_SESSION_STATE_SEVERED && s->server && one_in(2))
+		(void)ASK(s->server, SESSION_ACKNOWLEDGE, in, -1);
+}
+
+/* A whole chain: lent to the client of a session, sealed, and passed on there; then it ends. */
+static void chain(void)
+{
+	const struct session *to = open_session();
+	const struct list *link = to ? list_first(&to->client->server_sessions) : NULL;
+	const struct session *from = link ? container_of(link, struct session, server_link) : NULL;
+	if (!from || from->state != RM_SESSION_STATE_OPEN || !from->client)
+		return;
+	uint64_t id = id_of(from);
+	lend(from, RM_SHARE_CLASS_SEALED);
+	for (unsigned int i = 0; i < 60; i++)
+		(void)rm_work();
+	for (unsigned int i = 0; i < MODEL_SHARES; i++) {
+		const struct model_share *m = &w.share[i];
+		if (m->session != id || !m->sealed || !is_alive(m->id) || m->parent)
+			continue;
+		const struct share *share = living(m->id);
+		pass(share);
+		if (one_in(2) && is_alive(m->id))
+			end_session(share);
+		return;
+	}
 }
 
 /* One of those who have to do with it dies. */
@@ -486,16 +541,18 @@ void lend_chance(void)
 	const struct share *share = some_share();
 	if (w.waiting > SENT_MAX / 2)
 		return;
-	uint64_t what = below(share ? 26 : 4);
+	uint64_t what = below(share ? 28 : 4);
 	const struct rm_share_revoke_in revoke = { .share = { share ? id_of(share) : 0 },
 		                                   .when = (uint8_t)(1 + below(2)) };
 	const struct rm_share_release_in release = { .share = revoke.share };
 	if (what < 2)
 		connect();
+	else if (what >= 26)
+		chain();
 	else if (what >= 24)
 		use_lost();
 	else if (what < 5)
-		lend();
+		lend(open_session(), (uint8_t)(1 + below(2)));
 	else if (what < 9)
 		map(share);
 	else if (what < 13)

@@ -332,7 +332,7 @@ void thread_chance(void)
 		lay_out();
 		return;
 	}
-	if (one_in(5)) {
+	if (one_in(w.seed % 4 == 1 ? 3 : 12)) {
 		lend_chance();
 		return;
 	}

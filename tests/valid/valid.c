@@ -309,6 +309,27 @@ static void check_sealed(struct walk *w, const struct share *share)
 	}
 }
 
+static bool has_window(const struct walk *w, const struct share *share)
+{
+	const struct list *regions = &share->dataspace->regions;
+	for (const struct list *at = list_first(regions); at; at = list_after(regions, at))
+		if (container_of(at, struct region, link)->share ==
+		    slotmap_id(&w->rm->objects, share))
+			return true;
+	return false;
+}
+
+/* It ends by steps to come, or its dataspace does. */
+static bool ends(const struct share *share)
+{
+	if (!share->dataspace || share->dataspace->object.dying)
+		return true;
+	for (; share; share = share->parent)
+		if (share->object.dying)
+			return true;
+	return false;
+}
+
 static void check_share(struct walk *w, const struct share *share)
 {
 	const struct share *parent = share->parent;
@@ -323,6 +344,9 @@ static void check_share(struct walk *w, const struct share *share)
 	     "what is passed on is no more than there was");
 	if (share->sealed)
 		check_sealed(w, share);
+	if (share->recalled && !ends(share))
+		must(w, !list_is_empty(&share->children) || has_window(w, share),
+		     "what is wanted back is in use");
 }
 
 /* What is owed is there, or was passed on (I11). */
