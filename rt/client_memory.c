@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct guard, mode) == 0 && offsetof(struct guard, low) 
                        offsetof(struct guard, high) == 16 && offsetof(struct guard, landing) == 24,
                "client_copy.S");
 _Static_assert(offsetof(struct guard, stack) == 32 && offsetof(struct guard, result) == 40 &&
-                       offsetof(struct guard, address) == 48 && sizeof(struct guard) == 56,
+                       offsetof(struct guard, address) == 48 && offsetof(struct guard, flags) == 56,
                "client_copy.S");
 _Static_assert(GUARD_OFFSET == 2048 && GUARD_NONE == 0 && GUARD_ABORT == 1, "client_copy.S");
 _Static_assert(E_OK == 0, "client_copy.S");

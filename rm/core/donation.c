@@ -22,7 +22,7 @@
 #include <lib/range.h>
 
 enum phase { PREPARING, FAILED, MOVING, GIVEN };
-enum { STEPS_AT_ONCE = 4 };
+enum { STEPS_AT_ONCE = 2 };
 
 static struct donation *donation_away(struct interval *i)
 {
@@ -141,7 +141,7 @@ static void donate_answer(struct rm *rm, const struct donation *d, struct waiter
 static void move_end(struct rm *rm, struct donation *d, err_t err)
 {
 	struct list *waiter = list_first(&d->working);
-	bool returned = d->returns && (err == E_OK || err == E_GONE);
+	bool returned = d->returns && (err == E_OK || (err == E_GONE && d->home->object.dying));
 	d->home->giving = d->dataspace->giving = NULL;
 	d->phase = GIVEN;
 	d->cursor = 0;
@@ -366,7 +366,10 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 static struct donation *donation_of(struct rm *rm, const struct task *task, uint64_t id)
 {
 	struct donation *d = object_of_kind(rm, id, KIND_DONATION);
-	return d && d->phase == GIVEN && d->session && d->session->server == task ? d : NULL;
+	return d && d->phase == GIVEN && !d->dataspace->object.dying && d->session &&
+	                       d->session->server == task
+	               ? d
+	               : NULL;
 }
 
 err_t on_donation_open(struct rm *rm, struct proto_request *request, struct task *task,
@@ -383,7 +386,8 @@ static err_t return_few(struct rm *rm, struct donation *d, uint64_t id)
 	move_begin(d, true);
 	while ((err = move_step(rm, d)) == E_PENDING)
 		continue;
-	if (!d->object.dying)
+	bool home_is_gone = err == E_GONE && d->home->object.dying;
+	if (err != E_OK && !home_is_gone)
 		return err;
 	for (unsigned int i = 0; i < STEPS_AT_ONCE && slotmap_get(&rm->objects, id); i++)
 		(void)donation_work(rm, d);

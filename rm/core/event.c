@@ -122,6 +122,11 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		share = container_of(event, struct share, recall);
 		return BODY(share_recalled, .session = { slotmap_id(&rm->objects, share->session) },
 		            .share = { slotmap_id(&rm->objects, share) });
+	case RM_EVENT_CLIENT_PAGE:
+		fault = container_of(event, struct fault, event);
+		length = BODY(client_page, .at = fault->address, .result = fault->result);
+		fault_forget(rm, fault);
+		return length;
 	case RM_EVENT_DONATED:
 		donation = container_of(event, struct donation, donated);
 		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },

@@ -79,6 +79,7 @@ static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, u
 {
 	fault->page = index;
 	fault->told = false;
+	fault->paged = true;
 	fault->since_ns = rm->now_ns;
 	list_push_back(&ds->waiters, &fault->link);
 	event_send(rm, ds->pager, &ds->read_event);
@@ -216,6 +217,7 @@ static err_t large_fault(struct rm *rm, struct region *r, uint64_t address, bool
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
                                    enum rm_access access, struct fault *fault)
 {
+	fault->paged = false;
 	if (vspace->copier) {
 		list_push_back(&vspace->waiters, &fault->link);
 		return RM_FAULT_RESULT_WAIT;
@@ -353,53 +355,84 @@ void fault_forget(struct rm *rm, struct fault *fault)
 	list_remove(&fault->link);
 	if (fault->thread)
 		return;
-	if (fault->vspace->handler)
-		event_cancel(rm, fault->vspace->handler, &fault->event);
-	list_remove(&fault->vspace_link);
+	event_cancel(rm, fault->asker, &fault->event);
+	list_remove(&fault->asked_link);
 	record_put(fault->vspace->object.bank, SLAB_RECORD, fault);
+}
+
+/* What a thread's fault comes to, if it is in a window: its guard has a say then. */
+enum rm_fault_result fault_of_thread(struct rm *rm, struct thread *thread,
+                                     enum rm_fault_result result)
+{
+	const struct fault *fault = &thread->fault;
+	const struct region *r;
+	switch (result) {
+	case RM_FAULT_RESULT_WAIT:
+		return fault->paged && share_hurries(rm, thread) ? share_again(rm, thread) : result;
+	case RM_FAULT_RESULT_LOST:
+		r = region_find(fault->vspace, fault->address);
+		return r && r->share ? share_fault(rm, thread, fault->address) : result;
+	case RM_FAULT_RESULT_GONE:
+		return share_fault(rm, thread, fault->address);
+	default:
+		return result;
+	}
+}
+
+/* A fault that waited comes to that, or waits again. */
+void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result)
+{
+	struct thread *thread = fault->thread;
+	if (thread)
+		result = fault_of_thread(rm, thread, result);
+	if (result == RM_FAULT_RESULT_WAIT)
+		return;
+	if (!thread) {
+		fault->result = (uint8_t)result;
+		event_send(rm, fault->asker, &fault->event);
+	} else if (result == RM_FAULT_RESULT_RESUME) {
+		thread_fault_end(rm, thread);
+	} else {
+		thread_crash(rm, thread, FAULT_VM, result);
+	}
 }
 
 /* A fault that waited is tried again. */
 void fault_retry(struct rm *rm, struct fault *fault)
 {
-	enum rm_fault_result result =
-	        fault_resolve(rm, fault->vspace, fault->address, fault->access, fault);
-	if (result == RM_FAULT_RESULT_WAIT)
-		return;
-	if (!fault->thread) {
-		fault->result = (uint8_t)result;
-		event_send(rm, fault->vspace->handler, &fault->event);
-		return;
-	}
-	if (result == RM_FAULT_RESULT_GONE)
-		result = share_fault(rm, fault->thread, fault->address);
-	if (result == RM_FAULT_RESULT_WAIT)
-		return;
-	if (result == RM_FAULT_RESULT_RESUME) {
-		thread_fault_end(rm, fault->thread);
-	} else {
-		thread_crash(rm, fault->thread, FAULT_VM, result);
-	}
+	fault_end(rm, fault,
+	          fault_resolve(rm, fault->vspace, fault->address, fault->access, fault));
+}
+
+/* A fault that has no thread, in the asker's list: its event is sent when it is over. NULL: NOMEM. */
+struct fault *fault_ask(const struct fault *like, struct task *asker, struct list *asked,
+                        uint8_t event)
+{
+	struct fault *fault = record_get(like->vspace->object.bank, SLAB_RECORD);
+	_Static_assert(sizeof(*fault) <= RECORD_BYTES);
+	if (!fault)
+		return NULL;
+	*fault = *like;
+	fault->thread = NULL;
+	fault->asker = asker;
+	list_init(&fault->link);
+	event_init(&fault->event, event);
+	list_init(&fault->asked_link);
+	list_push_back(asked, &fault->asked_link);
+	return fault;
 }
 
 err_t on_vspace_fault(struct rm *rm, struct proto_request *, struct vspace *vspace,
                       const struct rm_vspace_fault_in *in, struct rm_vspace_fault_out *out)
 {
-	struct fault *fault = record_get(vspace->object.bank, SLAB_RECORD);
-	_Static_assert(sizeof(*fault) <= RECORD_BYTES);
-	if (!fault || !vspace->handler) {
-		if (fault)
-			record_put(vspace->object.bank, SLAB_RECORD, fault);
-		return E_NOMEM;
-	}
-	*fault = (struct fault){
+	const struct fault like = {
 		.vspace = vspace, .address = in->at, .token = in->token, .access = in->access
 	};
-	list_init(&fault->link);
-	list_init(&fault->event.link);
-	fault->event.number = RM_EVENT_FAULT_DONE;
-	list_init(&fault->vspace_link);
-	list_push_back(&vspace->asked, &fault->vspace_link);
+	struct fault *fault = vspace->handler ? fault_ask(&like, vspace->handler, &vspace->asked,
+	                                                  RM_EVENT_FAULT_DONE)
+	                                      : NULL;
+	if (!fault)
+		return E_NOMEM;
 	out->result = (uint8_t)fault_resolve(rm, vspace, in->at, in->access, fault);
 	if (out->result != RM_FAULT_RESULT_WAIT)
 		fault_forget(rm, fault);

@@ -192,6 +192,11 @@ bool fault_is_laid_out(const struct rm *rm, const struct region *r, uint64_t add
                        uint64_t *next);
 err_t fault_lay_out(struct rm *rm, struct region *r, uint64_t address);
 void fault_retry(struct rm *rm, struct fault *fault);
+enum rm_fault_result fault_of_thread(struct rm *rm, struct thread *thread,
+                                     enum rm_fault_result result);
+void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result);
+struct fault *fault_ask(const struct fault *like, struct task *asker, struct list *asked,
+                        uint8_t event);
 void fault_forget(struct rm *rm, struct fault *fault);
 
 /* -- populate.c ------------------------------------------------------------------------------ */
@@ -250,6 +255,8 @@ void share_close(struct rm *rm, struct share *share);
 void share_settle(struct rm *rm, struct share *share);
 bool share_holds(struct rm *rm, struct dataspace *ds);
 void window_restore(struct rm *rm, struct region *window);
+bool share_hurries(struct rm *rm, const struct thread *thread);
+enum rm_fault_result share_again(struct rm *rm, struct thread *thread);
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address);
 
 /* -- donation.c ------------------------------------------------------------------------------ */

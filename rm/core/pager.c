@@ -27,15 +27,8 @@ static void take_range(struct dataspace *ds, uint64_t first, uint64_t count, str
 static void fail_all(struct rm *rm, struct list *taken)
 {
 	struct list *link;
-	while ((link = list_pop_front(taken)) != NULL) {
-		struct fault *fault = container_of(link, struct fault, link);
-		if (fault->thread) {
-			thread_crash(rm, fault->thread, FAULT_VM, RM_FAULT_RESULT_LOST);
-		} else {
-			fault->result = RM_FAULT_RESULT_LOST;
-			event_send(rm, fault->vspace->handler, &fault->event);
-		}
-	}
+	while ((link = list_pop_front(taken)) != NULL)
+		fault_end(rm, container_of(link, struct fault, link), RM_FAULT_RESULT_LOST);
 }
 
 /* The deadline is that of the longest wait. */

@@ -224,7 +224,8 @@ bool share_reap(struct rm *rm, struct share *share)
 	if (child)
 		reap_child(rm, child);
 	if (r && unmap_step(rm, r->vspace, r->interval.start, r->interval.end)) {
-		r->session = session_to_blame(rm, share);
+		if (r->policy == RM_POLICY_SEVER)
+			r->session = session_to_blame(rm, share);
 		region_lose(r);
 	}
 	if (child || r)
@@ -281,16 +282,21 @@ static enum rm_fault_result substitute(struct rm *rm, struct region *window, uin
 	               : RM_FAULT_RESULT_NO_MEMORY;
 }
 
-/* The thread's guard says how it goes on; without one the access is the server's own mistake. */
-static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thread,
-                                        struct region *window, uint64_t address)
+/* The program can write to it meanwhile: each word is to be read once. NULL: no memory. */
+static volatile struct guard *guard_of(struct rm *rm, const struct thread *thread)
 {
 	char *buffer = frame_window(rm, thread->buffer->frame);
+	return buffer ? (volatile struct guard *)(buffer + GUARD_OFFSET) : NULL;
+}
+
+/* The thread's guard says how it goes on; without one the access is the server's own mistake. */
+static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thread,
+                                        struct region *window, uint64_t address, err_t why)
+{
 	struct abi_user_context context;
-	if (!buffer)
+	volatile struct guard *guard = guard_of(rm, thread);
+	if (!guard)
 		return RM_FAULT_RESULT_NO_MEMORY;
-	/* The program can write to it meanwhile: each word is read once. */
-	volatile struct guard *guard = (volatile struct guard *)(buffer + GUARD_OFFSET);
 	uint64_t mode = guard->mode, landing = guard->landing, stack = guard->stack;
 	if (address < guard->low || address >= guard->high || landing >= RM_USER_TOP ||
 	    stack >= RM_USER_TOP || (mode != GUARD_ABORT && mode != GUARD_SUBSTITUTE))
@@ -309,7 +315,7 @@ static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thre
 		guard->mode = GUARD_NONE;
 	}
 	if (guard->result == 0) {
-		guard->result = E_GONE;
+		guard->result = (uint64_t)why;
 		guard->address = address;
 	}
 	return RM_FAULT_RESULT_RESUME;
@@ -334,7 +340,28 @@ enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t 
 			return RM_FAULT_RESULT_WAIT;
 		}
 	}
-	return guard_apply(rm, thread, window, address);
+	return guard_apply(rm, thread, window, address, E_GONE);
+}
+
+/* A thread that waits for a pager's page of a window would not have waited. */
+bool share_hurries(struct rm *rm, const struct thread *thread)
+{
+	const struct region *window = region_find(thread->task->vspace, thread->fault.address);
+	volatile struct guard *guard = window && window->share ? guard_of(rm, thread) : NULL;
+	return guard && guard->mode != GUARD_NONE && guard->flags & GUARD_NOWAIT;
+}
+
+/* It goes on without the page, and its task is told when that has come. */
+enum rm_fault_result share_again(struct rm *rm, struct thread *thread)
+{
+	struct fault *fault = &thread->fault;
+	struct task *task = thread->task;
+	struct fault *ask = fault_ask(fault, task, &task->awaited, RM_EVENT_CLIENT_PAGE);
+	if (ask)
+		list_insert_before(&fault->link, &ask->link);
+	list_remove(&fault->link);
+	return guard_apply(rm, thread, region_find(task->vspace, fault->address), fault->address,
+	                   ask ? E_AGAIN : E_NOMEM);
 }
 
 /* -- requests --------------------------------------------------------------------------------- */
@@ -387,8 +414,8 @@ err_t on_share_create(struct rm *rm, struct proto_request *request, struct task 
 		return E_PERM;
 	if (!range_ok(in->first, in->size, ds->size))
 		return E_RANGE;
-	if (ds->kind == RM_DATASPACE_KIND_PAGED || ds->kind == RM_DATASPACE_KIND_DEVICE ||
-	    ds->backing)
+	if ((ds->kind == RM_DATASPACE_KIND_PAGED && sealed) ||
+	    ds->kind == RM_DATASPACE_KIND_DEVICE || ds->backing)
 		return E_UNSUPPORTED;
 	if (sealed && (ds->giving || !donation_spares(ds, in->first, in->first + in->size)))
 		return E_BUSY;

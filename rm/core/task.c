@@ -115,7 +115,7 @@ err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create
 	task->thread_count++;
 	thread->fs_base = in->fs_base;
 	list_init(&thread->fault.link);
-	list_init(&thread->fault.vspace_link);
+	list_init(&thread->fault.asked_link);
 	list_init(&thread->fault.event.link);
 	thread->fault.thread = thread;
 	thread->fault.vspace = task->vspace;
@@ -254,10 +254,9 @@ enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
 	fault->access = words[2]                 ? RM_ACCESS_EXECUTE
 	                : words[3] & ERROR_WRITE ? RM_ACCESS_WRITE
 	                                         : RM_ACCESS_READ;
-	enum rm_fault_result result =
-	        fault_resolve(rm, thread->task->vspace, fault->address, fault->access, fault);
-	if (result == RM_FAULT_RESULT_GONE)
-		result = share_fault(rm, thread, fault->address);
+	enum rm_fault_result result = fault_of_thread(
+	        rm, thread,
+	        fault_resolve(rm, thread->task->vspace, fault->address, fault->access, fault));
 	if (result == RM_FAULT_RESULT_RESUME) {
 		thread->in_fault = false;
 		return RM_FAULT_RESUME;
@@ -323,7 +322,8 @@ err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned
 	struct list *const lists[] = {
 		&task->threads, &task->client_sessions, &task->server_sessions, &task->names,
 		&task->grants,  &task->watches,         &task->watchers,        &task->pagers,
-		&task->handled, &task->replies,         &task->endpoints,       &task->events
+		&task->handled, &task->replies,         &task->endpoints,       &task->events,
+		&task->awaited
 	};
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
@@ -383,10 +383,12 @@ static bool task_leave(struct rm *rm, struct task *task)
 		struct vspace *vspace = container_of(link, struct vspace, handler_link);
 		while (!list_is_empty(&vspace->asked))
 			fault_forget(rm, container_of(list_first(&vspace->asked), struct fault,
-			                              vspace_link));
+			                              asked_link));
 		list_remove(link);
 		vspace->handler = NULL;
-	} else if ((link = list_first(&task->watches)) != NULL)
+	} else if ((link = list_first(&task->awaited)) != NULL)
+		fault_forget(rm, container_of(link, struct fault, asked_link));
+	else if ((link = list_first(&task->watches)) != NULL)
 		watch_drop(rm, container_of(link, struct watch, watcher_link));
 	else if ((link = list_first(&task->watchers)) != NULL)
 		watch_tell(rm, container_of(link, struct watch, link), task);

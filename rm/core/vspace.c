@@ -114,8 +114,8 @@ static struct leaf *leaf_at(const struct vspace *vspace, uint64_t address)
 /* The leaf that an address is in, or the next one behind it; NULL: none. */
 static struct leaf *leaf_from(const struct vspace *vspace, uint64_t address)
 {
-	struct leaf *leaf = leaf_at(vspace, address);
-	if (leaf)
+	struct leaf *leaf = vspace->recent;
+	if (leaf && leaf->base == range_align_down(address, 1ull << LEAF_BITS))
 		return leaf;
 	uint64_t key = address >> TABLE_BITS << (TABLE_BITS - LEAF_BITS);
 	leaf = (struct leaf *)radix_next(&vspace->leaves, &key);
@@ -725,7 +725,7 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 		return false;
 	while (!list_is_empty(&vspace->asked))
 		fault_forget(rm,
-		             container_of(list_first(&vspace->asked), struct fault, vspace_link));
+		             container_of(list_first(&vspace->asked), struct fault, asked_link));
 	if (vspace->root)
 		kernel_put(rm, bank_of(vspace), vspace->root);
 	vspace->root = 0;
@@ -792,7 +792,7 @@ err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *
 {
 	while (!list_is_empty(&vspace->asked))
 		fault_forget(rm,
-		             container_of(list_first(&vspace->asked), struct fault, vspace_link));
+		             container_of(list_first(&vspace->asked), struct fault, asked_link));
 	list_remove(&vspace->handler_link);
 	list_push_back(&handler->handled, &vspace->handler_link);
 	vspace->handler = handler;

@@ -282,9 +282,23 @@ static void copy(const struct dataspace *ds, int memory)
 		(void)send_request(&r);
 }
 
-static void lend(const struct session *s, uint8_t class)
+/* What a client may lend; of a pager, if it is not to be sealed, as often as not. */
+static int some_memory(uint8_t class)
 {
 	int memory = pick(KIND_DATASPACE);
+	bool paged = class == RM_SHARE_CLASS_FAULTABLE && one_in(2);
+	for (unsigned int i = 0; paged && memory >= 0 && i < 20; i++) {
+		const struct model_dataspace *ds = model_dataspace(w.held[memory].badge << 4 >> 4);
+		if (ds && ds->paged && !ds->lost)
+			break;
+		memory = pick(KIND_DATASPACE);
+	}
+	return memory;
+}
+
+static void lend(const struct session *s, uint8_t class)
+{
+	int memory = some_memory(class);
 	const struct model_dataspace *ds =
 	        memory < 0 ? NULL : model_dataspace(w.held[memory].badge << 4 >> 4);
 	if (!s || !ds || !ds->size)
@@ -372,6 +386,26 @@ static void use_lost(void)
 			return;
 		}
 	}
+}
+
+/* A client lends what a pager is to supply to a server that has threads, which use it. */
+static void lend_paged(void)
+{
+	const struct session *s = open_session();
+	for (unsigned int i = 0; i < 10 && s && s->server->thread_count == 0; i++)
+		s = open_session();
+	if (!s || w.sealed)
+		return;
+	uint64_t session = id_of(s);
+	lend(s, RM_SHARE_CLASS_FAULTABLE);
+	if (!is_alive(session) || list_is_empty(&s->shares))
+		return;
+	const struct share *share =
+	        container_of(list_first(&s->shares), struct share, session_link);
+	uint64_t id = id_of(share);
+	map(share);
+	for (unsigned int i = 0; i < 3 && is_alive(id); i++)
+		use(share, false);
 }
 
 /* The owner of what was lent does with it what may be forbidden, or must not show. */
@@ -541,6 +575,10 @@ void lend_chance(void)
 	const struct share *share = some_share();
 	if (w.waiting > SENT_MAX / 2)
 		return;
+	if (one_in(6)) {
+		lend_paged();
+		return;
+	}
 	uint64_t what = below(share ? 28 : 4);
 	const struct rm_share_revoke_in revoke = { .share = { share ? id_of(share) : 0 },
 		                                   .when = (uint8_t)(1 + below(2)) };

@@ -534,7 +534,7 @@ enum expected model_expect(struct model_space *s, uint64_t address, enum rm_acce
 	bool lost = is_cut || m->lost || m->core->lost || (behind && b->core->lost);
 	if ((m->paged || (behind && b->paged)) && !lost)
 		return X_WAIT;
-	return lost ? X_LOST : X_OK;
+	return !lost ? X_OK : r->share ? X_GONE : X_LOST;
 }
 
 /* Whether it may well be that no memory was left. */

@@ -64,11 +64,24 @@ static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t ad
 	struct guard *guard = (struct guard *)(buffer + GUARD_OFFSET);
 	w.guard_was = *guard;
 	*guard = (struct guard){ .mode = 1 + below(2),
+		                 .flags = below(2) * GUARD_NOWAIT,
 		                 .low = address & ~(PAGE - 1ull),
 		                 .high = address + 8,
 		                 .landing = LANDING,
 		                 .stack = STACK };
 	return guard;
+}
+
+/* Who would not wait for a page will be told of it. */
+static bool will_be_told(const struct task *task, uint64_t address)
+{
+	for (const struct list *at = list_first(&task->awaited); at;
+	     at = list_after(&task->awaited, at)) {
+		const struct fault *fault = container_of(at, struct fault, asked_link);
+		if (fault->address == address && !list_is_empty(&fault->link))
+			return true;
+	}
+	return false;
 }
 
 /* The thread went on although what it touched is gone: as its guard says. */
@@ -77,8 +90,12 @@ static void guard_held(struct model_space *s, uint32_t t, uint64_t address, stru
 	const struct sim_tcb *tcb = &w.kernel.tcbs[t];
 	bool write;
 	MUST(guard, "a thread goes on without a guard, and %#lx is gone", address);
-	MUST(guard->result == E_GONE && guard->address == address, "a guard is told %ld of %#lx",
-	     (long)guard->result, guard->address);
+	MUST((guard->result == E_GONE ||
+	      (guard->flags & GUARD_NOWAIT &&
+	       (guard->result == E_AGAIN || guard->result == E_NOMEM))) &&
+	             guard->address == address,
+	     "a guard is told %ld of %#lx", (long)guard->result, guard->address);
+	w.hurried += guard->result == E_AGAIN;
 	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
 	if (guard->mode == GUARD_SUBSTITUTE) {
 		MUST(frame && !*(uint64_t *)sim_content(&w.kernel, frame, 0),
@@ -119,15 +136,25 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	if (s->id != id)
 		return;
 	if (told.result) {
+		const struct thread *who = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+		MUST(told.result != E_AGAIN || !who || will_be_told(who->task, address),
+		     "nobody is told when %#lx has come", address);
 		MUST(goes_on || result == RM_FAULT_RESULT_WAIT, "a guarded access crashes");
-		MUST(x == X_GONE || x == X_ANY || (x == X_OK && model_is_poor(s, address)),
-		     "%#lx is told to be gone", address);
+		MUST(x == X_ANY ||
+		             (told.result == E_GONE
+		                      ? x == X_GONE || (x == X_OK && model_is_poor(s, address))
+		                      : x == X_WAIT),
+		     "%#lx is told to be gone, or not there", address);
 		w.kernel.tcbs[t].access = 0;
 		guard_held(s, t, address, &told);
 		return;
 	}
 	MUST(!guard || x != X_GONE || !goes_on, "%#lx is gone, and the guard does not know",
 	     address);
+	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	MUST(!guard || !(told.flags & GUARD_NOWAIT) || result != RM_FAULT_RESULT_WAIT || !thread ||
+	             !thread->fault.paged,
+	     "a thread waits for %#lx that would not", address);
 	MUST(model_result_ok(s, address, access, x, result),
 	     "a fault at %#lx comes to %u, which is not %u", address, result, x);
 	if (!goes_on)

@@ -154,7 +154,7 @@ struct world {
 	uint64_t ops_request_max, ops_step_max, steps_rm;
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
-	uint64_t sealed_made, passed_on, released, held_up;
+	uint64_t hurried, sealed_made, passed_on, released, held_up;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	struct guard guard_was;

@@ -266,6 +266,15 @@ static void check_task(struct walk *w, const struct task *task)
 	for (const struct list *at = list_first(&task->events); at;
 	     at = list_after(&task->events, at))
 		events++;
+	for (const struct list *at = list_first(&task->awaited); at;
+	     at = list_after(&task->awaited, at)) {
+		const struct fault *fault = container_of(at, struct fault, asked_link);
+		must(w,
+		     fault->asker == task &&
+		             (!list_is_empty(&fault->link) || !list_is_empty(&fault->event.link) ||
+		              task->state == RM_TASK_STATE_DEAD),
+		     "who would not wait for a page is told of it");
+	}
 	must(w, threads <= task->thread_count && events == task->event_count,
 	     "a task counts right");
 }

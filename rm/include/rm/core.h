@@ -297,14 +297,17 @@ struct leaf {
 struct fault {
 	struct list link; /* in a dataspace's waiters, or in rm->retry */
 	struct vspace *vspace;
-	struct thread *thread; /* NULL: a handler's */
+	struct thread *thread; /* NULL: somebody asks about it */
 	uint64_t address, page;
 	uint64_t token;
-	uint64_t since_ns;       /* when it began to wait for a page */
-	struct list vspace_link; /* a handler's: in its vspace's asked */
+	uint64_t since_ns; /* when it began to wait for a page */
+	/* Without a thread: who is told, in whose list of such it is, and how. */
+	struct task *asker;
+	struct list asked_link;
 	struct event event;
 	uint8_t access, result;
-	bool told; /* the pager knows that the page is wanted */
+	bool told;  /* the pager knows that the page is wanted */
+	bool paged; /* it waits for a pager */
 };
 
 struct vspace {
@@ -344,6 +347,7 @@ struct task {
 	uint32_t thread_count, session_count, event_count;
 	struct list threads, client_sessions, server_sessions, names, grants, watches, watchers;
 	struct list pagers, handled;    /* dataspaces and vspaces that it serves */
+	struct list awaited;            /* pages of windows that it would not wait for: faults */
 	struct list replies, endpoints; /* reply objects that it was given, where it receives */
 	struct list events;
 	slot_t event_object, event_slot; /* the notification; a capability with its badge */
