@@ -346,9 +346,11 @@ enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t 
 /* A thread that waits for a pager's page of a window would not have waited. */
 bool share_hurries(struct rm *rm, const struct thread *thread)
 {
-	const struct region *window = region_find(thread->task->vspace, thread->fault.address);
+	uint64_t address = thread->fault.address;
+	const struct region *window = region_find(thread->task->vspace, address);
 	volatile struct guard *guard = window && window->share ? guard_of(rm, thread) : NULL;
-	return guard && guard->mode != GUARD_NONE && guard->flags & GUARD_NOWAIT;
+	return guard && guard->flags & GUARD_NOWAIT && guard->mode != GUARD_NONE &&
+	       address >= guard->low && address < guard->high;
 }
 
 /* It goes on without the page, and its task is told when that has come. */
@@ -357,11 +359,18 @@ enum rm_fault_result share_again(struct rm *rm, struct thread *thread)
 	struct fault *fault = &thread->fault;
 	struct task *task = thread->task;
 	struct fault *ask = fault_ask(fault, task, &task->awaited, RM_EVENT_CLIENT_PAGE);
+	enum rm_fault_result result =
+	        guard_apply(rm, thread, region_find(task->vspace, fault->address), fault->address,
+	                    ask ? E_AGAIN : E_NOMEM);
+	if (result != RM_FAULT_RESULT_RESUME) { /* then it waits all the same */
+		if (ask)
+			fault_forget(rm, ask);
+		return RM_FAULT_RESULT_WAIT;
+	}
 	if (ask)
 		list_insert_before(&fault->link, &ask->link);
 	list_remove(&fault->link);
-	return guard_apply(rm, thread, region_find(task->vspace, fault->address), fault->address,
-	                   ask ? E_AGAIN : E_NOMEM);
+	return result;
 }
 
 /* -- requests --------------------------------------------------------------------------------- */

@@ -152,8 +152,10 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	MUST(!guard || x != X_GONE || !goes_on, "%#lx is gone, and the guard does not know",
 	     address);
 	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	/* Unless nobody pays for the zeros, or the notice. */
 	MUST(!guard || !(told.flags & GUARD_NOWAIT) || result != RM_FAULT_RESULT_WAIT || !thread ||
-	             !thread->fault.paged,
+	             !thread->fault.paged || model_is_poor(s, address) ||
+	             s->core->object.bank->limit - s->core->object.bank->used < 32,
 	     "a thread waits for %#lx that would not", address);
 	MUST(model_result_ok(s, address, access, x, result),
 	     "a fault at %#lx comes to %u, which is not %u", address, result, x);
