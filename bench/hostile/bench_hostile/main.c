@@ -16,7 +16,8 @@ enum {
 	POOL_PAGES = 48,
 	VALUE_PAGES = 16,
 	FLOODERS = 48,
-	FRESH_PAGES = 384,
+	FEW_PAGES = 16,
+	MANY_PAGES = 384,
 	LARGE_PAGES = 1024, /* beyond the first 2 MiB a large page comes */
 	GIFT_PAGES = 256,
 	RW = RM_RIGHT_READ | RM_RIGHT_WRITE,
@@ -125,16 +126,25 @@ static uint64_t fresh_at;
 
 static uint64_t fresh_pages;
 
+static void fresh_begin(uint64_t pages)
+{
+	fresh_pages = pages;
+	must(rt_memory_make(RT_BANK, pages, &fresh, &fresh_at), "memory");
+}
+
 static void fault_begin(void)
 {
-	fresh_pages = fresh_pages ? fresh_pages : FRESH_PAGES;
-	must(rt_memory_make(RT_BANK, fresh_pages, &fresh, &fresh_at), "memory");
+	fresh_begin(FEW_PAGES);
+}
+
+static void fault_many_begin(void)
+{
+	fresh_begin(MANY_PAGES);
 }
 
 static void large_begin(void)
 {
-	fresh_pages = LARGE_PAGES;
-	fault_begin();
+	fresh_begin(LARGE_PAGES);
 }
 
 static void fault_round(void)
@@ -147,11 +157,20 @@ static void fault_round(void)
 }
 
 /* Gives pages, has them used, takes them back. */
+static uint64_t donated_pages;
+
 static void donate_begin(void)
 {
+	donated_pages = donated_pages ? donated_pages : FEW_PAGES / 2;
 	must(open(&donor), "open");
 	must(lend(&donor), "lend");
 	must(rt_memory_make(RT_BANK, POOL_PAGES, &donor.given, &donor.given_at), "memory");
+}
+
+static void donate_many_begin(void)
+{
+	donated_pages = POOL_PAGES;
+	donate_begin();
 }
 
 static void donate_round(void)
@@ -161,7 +180,7 @@ static void donate_round(void)
 	rm_donation_t donation;
 	err_t err;
 	do /* BUSY: they are still on their way back */
-		err = rt_donate(&donor.session, donor.given, 0, POOL_PAGES, RM_CONTENTS_KEPT,
+		err = rt_donate(&donor.session, donor.given, 0, donated_pages, RM_CONTENTS_KEPT,
 		                &donation);
 	while (err == E_BUSY);
 	must(err, "donate");
@@ -227,10 +246,16 @@ static const struct {
 	void (*begin)(void);
 	void (*round)(void);
 } menu[] = {
-	{ "revoke", revoke_begin, revoke_round }, { "reconnect", revoke_begin, reconnect_round },
-	{ "flood", flood_begin, flood_round },    { "fault", fault_begin, fault_round },
-	{ "donate", donate_begin, donate_round }, { "gift", gift_begin, gift_round },       { "large", large_begin, fault_round },
+	{ "revoke", revoke_begin, revoke_round },
+	{ "reconnect", revoke_begin, reconnect_round },
+	{ "flood", flood_begin, flood_round },
+	{ "fault", fault_begin, fault_round },
+	{ "donate", donate_begin, donate_round },
 	{ "all", all_begin, revoke_round },
+	{ "fault-many", fault_many_begin, fault_round },
+	{ "gift", gift_begin, gift_round },
+	{ "donate-many", donate_many_begin, donate_round },
+	{ "large", large_begin, fault_round },
 };
 
 static bool is_same(const char *a, const char *b)
