@@ -46,7 +46,7 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run trace test check text-check format iso bench \
-	bench-kernel bench-rm bench-protocols fuzz fuzz-proto mutants docs clean help
+	bench-kernel bench-rm bench-protocols bench-hostile fuzz fuzz-proto mutants docs clean help
 
 all: $(kernels) $(images)
 
@@ -91,7 +91,7 @@ format: | need-check
 
 iso: $(isos)
 
-bench: bench-kernel bench-rm bench-protocols
+bench: bench-kernel bench-rm bench-protocols bench-hostile
 
 bench-kernel: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) $(B)/bench/kernel.elf \
 		$(B)/tests/fake/ticks.elf | need-run
@@ -110,6 +110,12 @@ bench-protocols: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) \
 	$(Q)tools/bench $(if $(KERNEL),--no-bars) \
 		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
 		--image $(B)/bench/protocols.elf --log $(B)/bench-protocols.log
+
+bench-hostile: $(if $(KERNEL),,$(B)/kernel/release/kernel32.elf) \
+		$(B)/bench/hostile.elf | need-run
+	$(Q)tools/bench $(if $(KERNEL),--no-bars) \
+		--kernel $(or $(KERNEL),$(B)/kernel/release/kernel32.elf) \
+		--image $(B)/bench/hostile.elf --log $(B)/bench-hostile.log
 
 # A short run of the same program is a suite of `make test`.
 CALLS ?= 10000000
@@ -158,6 +164,7 @@ help:
 #: make bench-kernel     those of the kernel; KERNEL=path shows figures only
 #: make bench-rm         the same for rm and rt
 #: make bench-protocols  the same for memory across distrust
+#: make bench-hostile    an honest client of a server, while a hostile one attacks
 #: make fuzz             ten million random calls against the kernel
 #:   CALLS=n SEED=n      so many, other ones
 #: make fuzz-rm          ten million random messages to rm; CALLS=n SEED=n

@@ -23,3 +23,7 @@ $(B)/system/protocols.cpio: $(B)/prog/bench_lender.elf $(B)/prog/bench_borrower.
 $(B)/image/bench/protocols/rm/sel4/archive.S.o: $(B)/system/protocols.cpio
 $(call image_as,bench/protocols,rm/sel4,rm/core proto rt lib,\
 	-DARCHIVE=\"$(B)/system/protocols.cpio\")
+
+# bench/hostile: a system with init and kv, of an honest client and a hostile one.
+$(foreach p,bench_honest bench_hostile,$(call program,bench/hostile/$(p),bench/rm proto rt lib))
+$(call system,bench/hostile,bench/hostile/hostile.manifest,init kv bench_honest bench_hostile)

@@ -5,8 +5,9 @@
  * worker.
  *
  * The worker is a second thread, with a budget: it asks for one step of long work after the other,
- * so that such work goes on whatever the others do, and takes at most a fifth of the processor from
- * them. Its periods are the clock of deadlines as well.
+ * so that such work goes on whatever the others do. Its budget, a fifth of the processor, bounds
+ * its asking, not the steps, which run on rm's own time. Its periods are the clock of deadlines
+ * as well.
  */
 #include "console.h"
 #include "setup.h"
