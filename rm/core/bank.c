@@ -80,6 +80,7 @@ void bank_init_root(struct rm *rm, uint64_t limit)
 	rm->root = &rm->root_bank;
 	bank_init(rm, rm->root);
 	rm->root->limit = rm->root->guarantee = rm->root->pin_limit = limit;
+	rm->root->priority_max = PRIORITY_PROGRAMS;
 }
 
 /* A bank whose pages are those of another struct from now on. */
@@ -123,6 +124,7 @@ err_t bank_new(struct rm *rm, struct bank *parent, uint64_t guarantee, uint64_t 
 	bank->guarantee = guarantee;
 	bank->pin_limit = pin_limit;
 	bank->parent = parent;
+	bank->priority_max = parent->priority_max;
 	list_push_back(&parent->children, &bank->sibling);
 	parent->child_count++;
 	parent->limit -= limit;

@@ -403,8 +403,10 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 	if (d->dataspace->seals > 0)
 		return E_BUSY;
 	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying;
-	if (!kept)
-		return object_destroy(rm, task->object.bank, &d->object, RM_METHOD_DONATION_RETURN);
+	if (!kept) {
+		object_kill(rm, &d->object);
+		return E_OK;
+	}
 	if (d->home->giving || d->home->copy || d->home->work != WORK_NONE ||
 	    d->dataspace->giving || d->dataspace->copy)
 		return E_BUSY;

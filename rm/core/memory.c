@@ -608,6 +608,8 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 {
 	if (!bank_charge(bank, 1))
 		return 0;
+	if (bank->priority_max > rm->refill_priority)
+		rm->refill_priority = bank->priority_max;
 	if (free_frames(rm) <= FRAME_RESERVE)
 		(void)chunk_open(rm, CHUNK_FRAMES);
 	if (free_frames(rm) <= FRAME_RESERVE / 2 && !rm->opening) {

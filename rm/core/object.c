@@ -128,7 +128,32 @@ static bool job_step(struct rm *rm, struct object *object)
 
 bool rm_has_work(const struct rm *rm)
 {
-	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry) || memory_has_work(rm);
+	return rm_has_jobs(rm) || memory_has_work(rm);
+}
+
+/* How important its work is: as who pays; a session's end also as its server, which waits for it. */
+static uint8_t job_priority(const struct object *object)
+{
+	const struct session *s = (const struct session *)object;
+	const struct task *server = object->kind == KIND_SESSION ? s->server : NULL;
+	uint8_t own = object->bank->priority_max;
+	uint8_t its = server ? server->object.bank->priority_max : 0;
+	return own > its ? own : its;
+}
+
+uint8_t rm_work_priority(const struct rm *rm)
+{
+	enum { LOOKED_AT_MAX = 16 };
+	const struct list *retry = list_first(&rm->retry);
+	uint8_t best =
+	        retry ? container_of(retry, struct fault, link)->vspace->object.bank->priority_max
+	              : 0;
+	struct list *at = list_first(&rm->jobs);
+	for (unsigned int i = 0; at && i < LOOKED_AT_MAX; i++, at = list_after(&rm->jobs, at)) {
+		uint8_t priority = job_priority(container_of(at, struct object, link));
+		best = priority > best ? priority : best;
+	}
+	return rm_has_jobs(rm) ? best : rm->refill_priority;
 }
 
 bool rm_step(struct rm *rm)
@@ -139,8 +164,12 @@ bool rm_step(struct rm *rm)
 		return true;
 	}
 	struct list *link = list_first(&rm->jobs);
-	if (!link)
-		return memory_refill(rm);
+	if (!link) {
+		bool more = memory_refill(rm);
+		if (!more)
+			rm->refill_priority = 0;
+		return more;
+	}
 	/* It may free itself, leave the jobs, or stay; then the others have their turn. */
 	struct object *object = container_of(link, struct object, link);
 	if (!job_step(rm, object)) {

@@ -198,7 +198,6 @@ err_t rm_init_task(struct rm *rm, unsigned int slot_bits, struct bank **bank,
 	err_t err = bank_new(rm, rm->root, limit, limit, limit / 2, bank);
 	if (err != E_OK)
 		return err;
-	(*bank)->priority_max = PRIORITY_PROGRAMS;
 	err = object_new(rm, *bank, KIND_SYSTEM, &rm->system);
 	if (err == E_OK)
 		err = vspace_new(rm, *bank, vspace);

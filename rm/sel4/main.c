@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * rm as a program: the root task. It sets up the core, starts init, and then answers: whatever
- * comes to its one endpoint, by the badge, is a request on an object, a fault of a thread, or the
- * worker.
+ * comes to its one endpoint, by the badge, is a request on an object, a fault of a thread, or one of
+ * two threads of its own, which ask for steps of long work.
  *
- * The worker is a second thread, with a budget: it asks for one step of long work after the other,
- * so that such work goes on whatever the others do. Its budget, a fifth of the processor, bounds
- * its asking, not the steps, which run on rm's own time. Its periods are the clock of deadlines
- * as well.
+ * The worker is as important as the work that is next: as the bank that pays for it (rm_work_priority).
+ * So what is done for one program does not go before one that matters more. The clock is above all
+ * programs and asks for one step in each of its periods, so that no work stands still whatever the
+ * others do; its periods are the clock of deadlines, too.
  */
 #include "console.h"
 #include "setup.h"
@@ -15,17 +15,21 @@
 #include <rt/root.h>
 #include <rt/tsc.h>
 
-enum worker_order { WORKER_WAIT, WORKER_AGAIN, WORKER_LATER };
+enum order { ORDER_WAIT, ORDER_AGAIN, ORDER_LATER };
 
-enum { STEPS_A_CALL = 4, STACK_BYTES = 16384 };
+enum { STACK_BYTES = 16384, PRIORITY_IDLE = 1, STEPS_A_CALL = 4, CALL_NS = 5000 };
 
 static struct setup boot;
 static struct rm rm;
-static struct {
+
+/* A thread of rm's own. */
+static struct helper {
 	struct rt_thread thread;
+	const struct setup_thread *made;
 	bool waits;
 	_Alignas(16) char stack[STACK_BYTES];
-} worker;
+} clock, worker;
+static uint8_t worker_priority = PRIORITY_IDLE;
 
 _Noreturn void assert_failed(const char *file, int line, const char *what)
 {
@@ -70,18 +74,18 @@ static void init_start(void)
 	}
 }
 
-/* -- the worker -------------------------------------------------------------------------------- */
+/* -- the clock and the worker ------------------------------------------------------------------ */
 
-_Noreturn static void worker_main(void)
+_Noreturn static void helper_main(struct helper *helper)
 {
-	sel4_set_tls_base((word_t)&worker.thread);
+	sel4_set_tls_base((word_t)&helper->thread);
 	for (;;) {
-		struct sel4_msg m = sel4_call(boot.worker_endpoint, (struct sel4_msg){ 0 });
+		struct sel4_msg m = sel4_call(helper->made->endpoint, (struct sel4_msg){ 0 });
 		switch (abi_msginfo_label(m.info)) {
-		case WORKER_WAIT:
-			(void)sel4_wait(boot.worker_signal);
+		case ORDER_WAIT:
+			(void)sel4_wait(helper->made->signal);
 			break;
-		case WORKER_LATER:
+		case ORDER_LATER:
 			sel4_yield(); /* until its next period */
 			break;
 		default:
@@ -90,14 +94,15 @@ _Noreturn static void worker_main(void)
 	}
 }
 
-static void worker_start(void)
+static void helper_start(struct helper *helper, const struct setup_thread *made)
 {
-	worker.thread.self = &worker.thread;
-	worker.thread.ipc_buffer = boot.worker_buffer;
-	struct abi_user_context context = { .rip = (word_t)worker_main,
-		                            .rsp = (word_t)worker.stack + STACK_BYTES - 8,
+	helper->made = made;
+	helper->thread.self = &helper->thread;
+	struct abi_user_context context = { .rip = (word_t)helper_main,
+		                            .rsp = (word_t)helper->stack + STACK_BYTES - 8,
+		                            .rdi = (word_t)helper,
 		                            .rflags = 0x202 };
-	enum abi_error err = sel4_tcb_write_registers(boot.worker_tcb, SEL4_WRITE_RESUME,
+	enum abi_error err = sel4_tcb_write_registers(made->tcb, SEL4_WRITE_RESUME,
 	                                              ABI_CONTEXT_FRAME_WORDS, &context);
 	if (err != ERR_NONE)
 		setup_fail("the worker does not start", err);
@@ -109,22 +114,60 @@ static bool has_deadlines(void)
 	       deadlines_first_ns(&rm.pager_deadlines) != DEADLINE_NEVER;
 }
 
-static enum worker_order work(void)
+/* A step; small ones follow, as long as that does not take longer than a request may. */
+static enum order work_of(const struct helper *helper)
 {
-	rm_tick(&rm, kernel_time_ns(&boot.kernel));
+	uint64_t begin_ns = kernel_time_ns(&boot.kernel);
 	bool more = true;
-	for (unsigned int i = 0; i < STEPS_A_CALL && more; i++)
+	rm_tick(&rm, begin_ns);
+	for (unsigned int i = 0; more && i < STEPS_A_CALL; i++) {
 		more = rm_step(&rm);
-	worker.waits = !more && !has_deadlines();
-	return more ? WORKER_AGAIN : worker.waits ? WORKER_WAIT : WORKER_LATER;
+		if (kernel_time_ns(&boot.kernel) - begin_ns > CALL_NS)
+			break;
+	}
+	if (helper == &worker) {
+		worker.waits = !more;
+		return more ? ORDER_AGAIN : ORDER_WAIT;
+	}
+	clock.waits = !more && !has_deadlines();
+	return clock.waits ? ORDER_WAIT : ORDER_LATER;
 }
 
-static void wake_worker(void)
+static void wake(struct helper *helper)
 {
-	if (worker.waits && (rm_has_work(&rm) || has_deadlines())) {
-		worker.waits = false;
-		sel4_signal(boot.worker_signal);
+	if (!helper->waits)
+		return;
+	helper->waits = false;
+	sel4_signal(helper->made->signal);
+}
+
+/*
+ * What there is to do the clock begins, if it has not been at work in this period; the worker does
+ * the rest. A worker that is at work finds what else there is, if it is important enough.
+ */
+static void tell_helpers(bool by_helper)
+{
+	bool urgent = rm_has_jobs(&rm), busy = !worker.waits && !by_helper;
+	if (!urgent && (busy ? rm.refill_priority <= worker_priority : !rm_has_work(&rm))) {
+		if (clock.waits && has_deadlines())
+			wake(&clock);
+		return;
 	}
+	if (clock.waits) {
+		wake(&clock);
+		return;
+	}
+	uint8_t priority = rm_work_priority(&rm);
+	if (priority < PRIORITY_IDLE)
+		priority = PRIORITY_IDLE;
+	if (priority != worker_priority) {
+		/* The answer's capability stands where the authority is put. */
+		word_t *cap = &sel4_ipc_buffer()->caps_or_badges[0], answer = *cap;
+		if (sel4_tcb_set_priority(worker.made->tcb, boot.kernel.tcb, priority) == ERR_NONE)
+			worker_priority = priority;
+		*cap = answer;
+	}
+	wake(&worker);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */
@@ -186,12 +229,13 @@ static bool handle_request(struct sel4_msg *m)
 static bool handle(struct sel4_msg *m)
 {
 	uint64_t label = abi_msginfo_label(m->info);
-	if (m->badge == WORKER_BADGE) {
-		*m = (struct sel4_msg){ abi_msginfo(work(), 0, 0, 0), { 0 }, 0 };
+	if (m->badge == WORKER_BADGE || m->badge == CLOCK_BADGE) {
+		const struct helper *helper = m->badge == CLOCK_BADGE ? &clock : &worker;
+		*m = (struct sel4_msg){ abi_msginfo(work_of(helper), 0, 0, 0), { 0 }, 0 };
 		return true;
 	}
-	/* Nobody told the time while the worker waited; a deadline that begins now needs it. */
-	if (worker.waits)
+	/* Nobody told the time while the clock waited; a deadline that begins now needs it. */
+	if (clock.waits)
 		rm.now_ns = kernel_time_ns(&boot.kernel);
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
@@ -214,12 +258,14 @@ _Noreturn void root_main(const struct abi_boot_info *info)
 		setup_fail("too little memory", err);
 	rm.now_ns = kernel_time_ns(&boot.kernel);
 	init_start();
-	worker_start();
+	helper_start(&clock, &boot.clock);
+	helper_start(&worker, &boot.worker);
 	receive_into(rm.receive);
 	struct sel4_msg m = sel4_recv(boot.endpoint, cptr_of(&boot.kernel, rm.reply));
 	for (;;) {
+		bool by_helper = m.badge >= WORKER_BADGE;
 		bool answers = handle(&m);
-		wake_worker();
+		tell_helpers(by_helper);
 		cptr_t reply = cptr_of(&boot.kernel, rm.reply);
 		m = answers ? sel4_reply_recv(boot.endpoint, m, reply)
 		            : sel4_recv(boot.endpoint, reply);

@@ -2,7 +2,7 @@
 /*
  * See setup.h. Everything that is made here comes out of one untyped, the smallest that is large
  * enough, into slots of the root CNode, and is never given back: the tables of the core, the upper
- * page tables of the window, the pages that the core begins with, the worker.
+ * page tables of the window, the pages that the core begins with, the clock and the worker.
  */
 #include "setup.h"
 #include "boot.h"
@@ -14,9 +14,9 @@ enum {
 	BITS_512G = 39,
 	BITS_1G = 30,
 	SMALLEST_BULK_BITS = 16, /* smaller ones cost more than they have */
-	WORKER_PRIORITY = 254,
-	WORKER_BUDGET_US = 2000,
-	WORKER_PERIOD_US = 10000,
+	CLOCK_PRIORITY = 254,
+	CLOCK_BUDGET_US = 200,
+	WORKER_PERIOD_US = 2000,
 };
 
 /* The linker's: where the image begins, whose first page is the first of its frames. */
@@ -162,23 +162,20 @@ static void map_window(uint64_t bytes)
 		map_table(WINDOW_BASE + at, 2);
 }
 
-/* The tables, and one page more for the worker's IPC buffer; returns that page's frame. */
-static cptr_t map_tables(uint64_t bytes)
+static void map_tables(uint64_t bytes)
 {
-	cptr_t frame = 0;
 	map_table(TABLES_BASE, 3);
 	map_table(TABLES_BASE, 2);
-	for (uint64_t at = 0; at < bytes + PAGE;) {
+	for (uint64_t at = 0; at < bytes;) {
 		bool large = at % (1ul << LARGE_BITS) == 0 && bytes - at >= 1ul << LARGE_BITS;
 		if (!large && at % (1ul << LARGE_BITS) == 0)
 			map_table(TABLES_BASE + at, 1);
-		frame = make(large ? OBJ_X86_LARGE_PAGE : OBJ_X86_4K_PAGE, 0);
+		cptr_t frame = make(large ? OBJ_X86_LARGE_PAGE : OBJ_X86_4K_PAGE, 0);
 		check(sel4_x86_page_map(frame, maker.kernel->vspace, TABLES_BASE + at,
 		                        RIGHT_READ | RIGHT_WRITE, VM_NO_EXECUTE),
 		      "rm's tables");
 		at += large ? 1ul << LARGE_BITS : PAGE;
 	}
-	return frame;
 }
 
 /*
@@ -211,28 +208,24 @@ static word_t choose_untyped(struct rm_boot *boot, const struct abi_boot_info *i
 	return untyped;
 }
 
-/* -- the worker -------------------------------------------------------------------------------- */
+/* -- the clock and the worker ------------------------------------------------------------------ */
 
-static void make_worker(struct setup *s, cptr_t frame, uint64_t tables)
+static struct setup_thread make_thread(struct setup *s, uint64_t badge, unsigned int priority,
+                                       word_t budget_us)
 {
 	struct kernel *k = &s->kernel;
 	cptr_t sc = make(OBJ_SCHED_CONTEXT, 8);
-	s->worker_tcb = make(OBJ_TCB, 0);
-	s->worker_signal = make(OBJ_NOTIFICATION, 0);
-	s->worker_buffer = (struct abi_ipc_buffer *)(TABLES_BASE + tables);
-	check(sel4_tcb_configure(s->worker_tcb, k->root, 0, k->vspace, 0, (word_t)s->worker_buffer,
-	                         frame),
+	struct setup_thread t = { .tcb = make(OBJ_TCB, 0), .signal = make(OBJ_NOTIFICATION, 0) };
+	check(sel4_tcb_configure(t.tcb, k->root, 0, k->vspace, 0, 0, 0), "worker");
+	check(sel4_sched_control_configure_flags(k->sched_control, sc, budget_us, WORKER_PERIOD_US,
+	                                         4, 0, 0),
 	      "worker");
-	check(sel4_sched_control_configure_flags(k->sched_control, sc, WORKER_BUDGET_US,
-	                                         WORKER_PERIOD_US, 4, 0, 0),
-	      "worker");
-	check(sel4_tcb_set_sched_params(s->worker_tcb, k->tcb, WORKER_PRIORITY, WORKER_PRIORITY, sc,
-	                                0),
-	      "worker");
+	check(sel4_tcb_set_sched_params(t.tcb, k->tcb, CLOCK_PRIORITY, priority, sc, 0), "worker");
 	check(sel4_cnode_mint(root_at(k, maker.next), root_at(k, s->endpoint >> ROOT_SHIFT),
-	                      CAP_SEND, WORKER_BADGE),
+	                      CAP_SEND, badge),
 	      "worker");
-	s->worker_endpoint = root_cptr(maker.next++);
+	t.endpoint = root_cptr(maker.next++);
+	return t;
 }
 
 void setup(struct setup *s, const struct abi_boot_info *info)
@@ -261,12 +254,13 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	        info->user_image_frames.start + (word_t)(archive_start - __executable_start) / PAGE;
 	uint64_t tables = rm_tables_bytes(&s->boot);
 	map_window(window);
-	cptr_t frame = map_tables(tables);
+	map_tables(tables);
 	for (unsigned int i = 0; i < BOOT_KERNEL_PAGES; i++)
 		s->boot.boot_pages[i] = SLOT_OF_ROOT | make(OBJ_UNTYPED, BITS_4K) >> ROOT_SHIFT;
 	s->endpoint = make(OBJ_ENDPOINT, 0);
 	s->boot.endpoint = SLOT_OF_ROOT | s->endpoint >> ROOT_SHIFT;
-	make_worker(s, frame, tables);
+	s->clock = make_thread(s, CLOCK_BADGE, CLOCK_PRIORITY, CLOCK_BUDGET_US);
+	s->worker = make_thread(s, WORKER_BADGE, 1, WORKER_PERIOD_US);
 	if (maker.next >= info->empty.start + ROOT_SLOTS_KEPT)
 		setup_fail("too many boot objects", maker.next);
 	s->endpoint = copy_near(1, s->endpoint >> ROOT_SHIFT);

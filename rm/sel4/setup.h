@@ -6,15 +6,18 @@
 struct setup {
 	struct kernel kernel;
 	struct rm_boot boot;
-	cptr_t endpoint;        /* rm's, unbadged, all rights */
-	cptr_t worker_tcb;      /* configured: rm's CSpace and vspace; not started */
-	cptr_t worker_signal;   /* a notification */
-	cptr_t worker_endpoint; /* the endpoint with WORKER_BADGE */
-	struct abi_ipc_buffer *worker_buffer;
+	cptr_t endpoint; /* rm's, unbadged, all rights */
+	/* Threads of rm's own, configured: its CSpace and vspace, no IPC buffer; not started. */
+	struct setup_thread {
+		cptr_t tcb;
+		cptr_t signal;   /* a notification */
+		cptr_t endpoint; /* rm's, with its badge */
+	} clock, worker;
 };
 
-/* No object has this id: who steps and ticks. */
-#define WORKER_BADGE UINT64_MAX
+/* No object has these ids: who steps and ticks. */
+#define CLOCK_BADGE UINT64_MAX
+#define WORKER_BADGE (UINT64_MAX - 1)
 
 /* Fails with a message if the machine has too little memory. */
 void setup(struct setup *s, const struct abi_boot_info *info);

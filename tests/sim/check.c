@@ -151,7 +151,7 @@ void check_end(void)
 	     by_use[FRAME_META], meta);
 	MUST(by_use[FRAME_PAGE] == 0, "%lu pages of dataspaces are left", by_use[FRAME_PAGE]);
 	MUST(rm->objects.live == 2, "%lu objects are left", rm->objects.live);
-	MUST(!rm->parked && list_is_empty(&rm->jobs) && list_is_empty(&rm->retry) &&
+	MUST(!rm->parked && !rm_has_work(rm) && list_is_empty(&rm->retry) &&
 	             deadlines_first_ns(&rm->session_deadlines) == DEADLINE_NEVER &&
 	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER && !rm->names.root,
 	     "somebody still waits, or a name is left");

@@ -526,7 +526,8 @@ struct rm {
 	struct list devices;                        /* untypeds, and pages, of devices */
 	uint32_t device_chunks, device_chunks_made; /* those without a dataspace, by next */
 	struct list jobs;
-	struct list retry; /* faults that are to be tried again */
+	uint8_t refill_priority; /* of who took frames since there were as many as there should be */
+	struct list retry;       /* faults that are to be tried again */
 	struct deadlines session_deadlines, pager_deadlines;
 	uint64_t now_ns;
 	struct tree names;
@@ -619,8 +620,18 @@ enum rm_fault_answer { RM_FAULT_RESUME, RM_FAULT_WAIT, RM_FAULT_NONE };
 /* A bounded part of what is to be done. False: there was nothing to do. */
 bool rm_step(struct rm *rm);
 
-/* There is something for rm_step to do. */
+/* There is something for rm_step to do; at once, that is what somebody waits for. */
 bool rm_has_work(const struct rm *rm);
+static inline bool rm_has_jobs(const struct rm *rm)
+{
+	return !list_is_empty(&rm->jobs) || !list_is_empty(&rm->retry);
+}
+
+/*
+ * How important that is: as the most important of the threads may be that those pay for for whom
+ * something is done (of many, the next few). 0: nobody waits for it.
+ */
+uint8_t rm_work_priority(const struct rm *rm);
 
 /* The time, in nanoseconds from any start on; whose deadline passed is dealt with. */
 void rm_tick(struct rm *rm, uint64_t now_ns);
