@@ -404,7 +404,7 @@ void fault_retry(struct rm *rm, struct fault *fault)
 	          fault_resolve(rm, fault->vspace, fault->address, fault->access, fault));
 }
 
-/* A fault that has no thread, in the asker's list: its event is sent when it is over. NULL: NOMEM. */
+/* A fault without a thread, in the asker's list: its event is sent when it is over. NULL: NOMEM. */
 struct fault *fault_ask(const struct fault *like, struct task *asker, struct list *asked,
                         uint8_t event)
 {

@@ -131,7 +131,7 @@ bool rm_has_work(const struct rm *rm)
 	return rm_has_jobs(rm) || memory_has_work(rm);
 }
 
-/* How important its work is: as who pays; a session's end also as its server, which waits for it. */
+/* How important its work is: as who pays; a session's end also as its server, which waits. */
 static uint8_t job_priority(const struct object *object)
 {
 	const struct session *s = (const struct session *)object;

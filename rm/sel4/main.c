@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * rm as a program: the root task. It sets up the core, starts init, and then answers: whatever
- * comes to its one endpoint, by the badge, is a request on an object, a fault of a thread, or one of
- * two threads of its own, which ask for steps of long work.
+ * comes to its one endpoint, by the badge, is a request on an object, a fault of a thread, or one
+ * of two threads of its own, which ask for steps of long work.
  *
- * The worker is as important as the work that is next: as the bank that pays for it (rm_work_priority).
+ * The worker is as important as the work that is next: as the bank that pays (rm_work_priority()).
  * So what is done for one program does not go before one that matters more. The clock is above all
  * programs and asks for one step in each of its periods, so that no work stands still whatever the
  * others do; its periods are the clock of deadlines, too.

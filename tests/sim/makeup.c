@@ -267,7 +267,8 @@ static bool memory_body(struct request *r)
 		struct rm_bank_create_in in = { .limit = limit * PAGE,
 			                        .guarantee = one_in(4) ? limit / 8 * PAGE : 0,
 			                        .pin_limit = limit / 3 * PAGE,
-			                        .priority_max = (uint8_t)(253 - below(3) * below(60)),
+			                        .priority_max =
+			                                (uint8_t)(253 - below(3) * below(60)),
 			                        .privileged = one_in(3) };
 		PUT(r, in);
 		return true;

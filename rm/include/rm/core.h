@@ -526,7 +526,7 @@ struct rm {
 	struct list devices;                        /* untypeds, and pages, of devices */
 	uint32_t device_chunks, device_chunks_made; /* those without a dataspace, by next */
 	struct list jobs;
-	uint8_t refill_priority; /* of who took frames since there were as many as there should be */
+	uint8_t refill_priority; /* of who took frames since there were enough of them */
 	struct list retry;       /* faults that are to be tried again */
 	struct deadlines session_deadlines, pager_deadlines;
 	uint64_t now_ns;
