@@ -371,6 +371,9 @@ void fault_retry(struct rm *rm, struct fault *fault)
 		event_send(rm, fault->vspace->handler, &fault->event);
 		return;
 	}
+	/* It tries again, and its handler asks what that comes to. */
+	if (fault->thread->handler)
+		result = RM_FAULT_RESULT_RESUME;
 	if (result == RM_FAULT_RESULT_GONE)
 		result = share_fault(rm, fault->thread, fault->address);
 	if (result == RM_FAULT_RESULT_WAIT)
