@@ -30,6 +30,7 @@ struct child {
 static struct child lent_server, nth_server, client;
 static cptr_t nth_memory, count_memory, stop, resume, go;
 static volatile uint64_t *client_count;
+static bool is_internal; /* the servers have handlers of their own */
 volatile struct nth_control *nth;
 
 static void on_died(void *self, const struct rm_task_died_event *it)
@@ -47,13 +48,13 @@ static void start(struct child *child, const char *program, const char *name, ui
                   uint8_t priority, uint32_t of)
 {
 	const struct rm_bank_create_in bank = { .limit = 8 * MIB,
-		                                .pin_limit = 16 * PAGE,
+		                                .pin_limit = 64 * PAGE,
 		                                .priority_max = priority };
 	const struct rt_gift gifts[] = {
 		{ "stop", stop },      { "resume", resume },      { "go", go },
 		{ "nth", nth_memory }, { "count", count_memory },
 	};
-	const char *argv[] = { program, name };
+	const char *argv[] = { program, name, "internal" };
 	struct rt_archive_file file = { 0 };
 	child->bank = rt_slot_get();
 	CHECK_OK(rt_archive_find(program, &file));
@@ -65,8 +66,9 @@ static void start(struct child *child, const char *program, const char *name, ui
 	                                             .offset = file.offset,
 	                                             .bytes = file.bytes,
 	                                             .mapped = file.data,
-	                                             .argc = 2,
+	                                             .argc = is_internal ? 3 : 2,
 	                                             .argv = argv,
+	                                             .own_code = is_internal,
 	                                             .gifts = COUNT_OF(gifts),
 	                                             .gift = gifts,
 	                                             .slot_bits = 8,
@@ -105,7 +107,9 @@ static cptr_t notification_make(void)
 static void programs_start(void)
 {
 	test_name = "programs";
+	struct rt_archive_file file;
 	CHECK_OK(rt_archive_open());
+	is_internal = rt_archive_find("internal", &file) == E_OK;
 	nth = page_make(&nth_memory);
 	client_count = page_make(&count_memory);
 	stop = notification_make();
