@@ -208,12 +208,27 @@ static void warm_up(void)
 	CHECK(all_are_well());
 }
 
+/* With a handler of its own a server is told of each access that fails; else of none. */
+static void test_told(void)
+{
+	struct lent_told_out before = { 0 }, out = { 0 };
+	struct lender l;
+	CHECK_OK(lender_open(&l, LENT, RM_POLICY_REPORT));
+	CHECK_OK(lent_told(l.session.endpoint, &before));
+	CHECK_OK(lender_shrink(&l, 0));
+	for (unsigned int i = 0; i < kinds_count; i++)
+		CHECK_ERR(kinds[i].request(&l, LENT_STOP_NOWHERE), E_GONE);
+	CHECK_OK(lent_told(l.session.endpoint, &out));
+	CHECK(is_internal ? out.count >= before.count + kinds_count : out.count == 0);
+	lender_close(&l);
+}
+
 int rt_main(const struct rt_start *from)
 {
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..7");
+	rt_log("1..8");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -224,6 +239,7 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("at every access", test_every);
 	test("at every instruction", test_sweep);
+	test("who is told", test_told);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
 	return failed > 0;

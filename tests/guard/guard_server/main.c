@@ -110,10 +110,23 @@ static void on_close(void *self, struct rt_client *client)
 		rt_window_unmap(&state->window[i]);
 }
 
+static volatile uint64_t told;
+
+static void on_gone(void *, const struct rt_gone *)
+{
+	told++;
+}
+
+static err_t on_told(void *, struct proto_request *, struct lent_told_out *out)
+{
+	out->count = told;
+	return E_OK;
+}
+
 static err_t handler_start(void)
 {
 	static struct rt_handler handler;
-	err_t err = rt_handler_start(&handler, NULL, NULL, NULL);
+	err_t err = rt_handler_start(&handler, on_gone, NULL, NULL);
 	if (err == E_OK)
 		err = rt_handler_add(&handler);
 	if (err != E_OK)
@@ -139,7 +152,8 @@ int rt_main(const struct rt_start *start)
 		                             .mix = on_mix,
 		                             .state = on_state,
 		                             .last = on_last,
-		                             .ignore = on_ignore };
+		                             .ignore = on_ignore,
+		                             .told = on_told };
 	static struct rt_service service = { .interface = &lent_interface,
 		                             .ops = &ops,
 		                             .close = on_close,
