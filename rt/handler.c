@@ -183,7 +183,6 @@ err_t rt_handler_add(struct rt_handler *h)
 	if (i >= RT_HANDLED_MAX)
 		return E_LIMIT;
 	h->handled[i].thread = thread;
-	h->handled[i].guard =
-	        (volatile struct guard *)((char *)sel4_ipc_buffer() + GUARD_OFFSET);
+	h->handled[i].guard = (volatile struct guard *)((char *)sel4_ipc_buffer() + GUARD_OFFSET);
 	return rm_handler_set(thread, h->thread, &(struct rm_handler_set_in){ .badge = i + 1ul });
 }

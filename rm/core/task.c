@@ -52,8 +52,7 @@ static err_t thread_objects(struct rm *rm, struct thread *thread)
 }
 
 /* Also where its faults go: to its handler, or to rm. */
-err_t thread_schedule(struct rm *rm, struct thread *thread,
-                             const struct rm_schedule *schedule)
+err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule)
 {
 	const struct bank *bank = thread->object.bank;
 	if (schedule->priority > bank->priority_max || schedule->priority_max > bank->priority_max)
@@ -192,9 +191,8 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	static const char *const names[] = { "no fault",  "capability fault", "unknown system call",
 		                             "exception", "debug exception",  "timeout",
 		                             "page fault" };
-	static const char *const results[] = { "",         "",     "",          "no region",
-		                               "no right", "lost", "no memory", "gone",
-		                               "not pinned" };
+	static const char *const results[] = { "",     "",          "",     "no region", "no right",
+		                               "lost", "no memory", "gone", "not pinned" };
 	struct task *task = thread->task;
 	char text[160];
 	bool page = fault == FAULT_VM;

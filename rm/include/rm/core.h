@@ -366,7 +366,7 @@ struct thread {
 	bool in_fault;   /* it waits for the answer to a fault */
 	bool is_passive; /* its context is its task's notification's */
 	uint32_t fault_number;
-	/* See handler.c. What it has pinned; where it gets others' faults, and of how many threads. */
+	/* See handler.c. What it has pinned; where it gets the faults of how many others. */
 	struct list pins;
 	slot_t handler_endpoint;
 	uint32_t handled;

@@ -55,8 +55,9 @@ struct rt_handler {
  * Starts the handler's thread; schedule NULL: as the first thread's. It should not be below those
  * that it handles. Once. PERM: the program's code is not its own. LIMIT: the pin quota, slots.
  */
-err_t rt_handler_start(struct rt_handler *handler, void (*gone)(void *arg, const struct rt_gone *it),
-                       void *arg, const struct rm_schedule *schedule);
+err_t rt_handler_start(struct rt_handler *handler,
+                       void (*gone)(void *arg, const struct rt_gone *it), void *arg,
+                       const struct rm_schedule *schedule);
 
 /*
  * The calling thread's faults are the handler's. It must not be a passive server's, and nobody else

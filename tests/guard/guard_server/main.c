@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A server of tests/guard/lent.idl: touches memory that its clients lend, in every way that
- * rt/client_memory.h has. What a request changes it changes in COMMIT. Its name is its argument; with
- * a second one it has a handler of its own faults.
+ * rt/client_memory.h has. What a request changes it changes in COMMIT. Its name is its argument;
+ * with a second one it has a handler of its own faults.
  */
 #include "server.h"
 #include <rt/handler.h>

@@ -356,7 +356,8 @@ static void test_wait(cptr_t bank)
 		CHECK(fault_comes(&p, at));
 		CHECK(ask(&p, at) == RM_FAULT_RESULT_WAIT);
 		CHECK_ERR(rm_thread_fault(p.worker, &again, &out), E_BUSY);
-		if (page == 1) /* the message is forgotten: another may come with that reply object */
+		if (page ==
+		    1) /* the message is forgotten: another may come with that reply object */
 			CHECK(!sel4_nb_recv(p.endpoint, p.reply).badge);
 		if (page == 2) { /* the end of what it waits for */
 			CHECK_OK(rm_pager_detach(pager));

@@ -187,9 +187,8 @@ struct test {
 };
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
         vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[],
-        handler_tests[], name_tests[],
-        session_tests[], end_tests[], share_tests[], seal_tests[], donation_tests[], event_tests[],
-        oom_tests[], wrong_tests[], stress_tests[];
+        handler_tests[], name_tests[], session_tests[], end_tests[], share_tests[], seal_tests[],
+        donation_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
