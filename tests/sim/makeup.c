@@ -495,6 +495,10 @@ static bool task_body(struct request *r)
 			return false;
 		struct rm_thread_start_in in = { .entry = t->buffer_address + 0x800,
 			                         .stack = t->buffer_address + 0xff8 };
+		const struct model_space *s =
+		        model_space(slotmap_id(&w.rm.objects, t->task->vspace));
+		if (s && one_in(4))
+			in.stack = buffer_of(t->task, s) + 0xff8;
 		PUT(r, in);
 		return true;
 	}

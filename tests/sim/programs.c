@@ -344,6 +344,9 @@ static void handler_does(struct model_space *s, uint32_t t, const struct thread 
 	     "a handler is told %u of %#lx, which is not %u", result, address, x);
 	if (result == RM_FAULT_RESULT_WAIT) {
 		MUST(thread->in_fault, "a thread waits, and nobody will resume it");
+		MUST(!one_in(4) || !sim_is_held(&w.kernel, w.held[held].cap) ||
+		             send_request(&r) == E_BUSY,
+		     "a thread that waits is put to wait once more");
 		tcb->state = tcb->state == SIM_IN_FAULT ? SIM_INACTIVE : tcb->state;
 		return;
 	}

@@ -156,7 +156,31 @@ static void check_severed(uint64_t session)
 		     "a message of session %#lx is still queued (I7)", session);
 }
 
-/* A new handler stands on pages that are pinned: that of its code, and that of its stack. */
+/* The page that is there is pinned, nobody else's, and mapped. */
+static void check_pinned_at(const struct thread *t, uint64_t at)
+{
+	const struct region *r = region_find(t->task->vspace, at);
+	const struct model_space *space = model_space(slotmap_id(&w.rm.objects, t->task->vspace));
+	bool shared, write = false;
+	MUST(r && r->dataspace && space, "nothing is pinned at %#lx", at);
+	uint64_t index = r->first + (at - r->interval.start) / PAGE;
+	const struct page *page = dataspace_page(r->dataspace, index, &shared);
+	MUST(page && page->pins > 0 && !shared, "%#lx is not pinned", at);
+	MUST(r->dataspace->object.bank == t->object.bank && !r->share,
+	     "%#lx is pinned, and another's", at);
+	uint32_t frame = sim_walk(&w.kernel, space->pml4, at, &write);
+	MUST(frame && (write || !(r->rights & RM_RIGHT_WRITE)), "%#lx is pinned, not mapped", at);
+}
+
+static void check_pinned(const struct thread *t, const uint64_t *words)
+{
+	struct rm_thread_pin_in in;
+	memcpy(&in, words, sizeof(in));
+	for (uint64_t i = 0; i < in.count; i++)
+		check_pinned_at(t, in.start + i * PAGE);
+}
+
+/* A new handler stands on such pages: that of its code, and that of its stack. */
 static void check_handler(const struct thread *t)
 {
 	const struct sim_cap *c = &w.kernel.caps[t->tcb];
@@ -169,8 +193,8 @@ static void check_handler(const struct thread *t)
 		MUST(r && r->dataspace, "a handler stands on nothing, at %#lx", at[i]);
 		uint64_t index = r->first + (at[i] - r->interval.start) / PAGE;
 		const struct page *page = dataspace_page(r->dataspace, index, &shared);
-		MUST(page && page->pins > 0 && !shared,
-		     "a handler stands at %#lx, which is not pinned", at[i]);
+		MUST(page && page->pins > 0, "a handler stands at %#lx, which is not pinned",
+		     at[i]);
 	}
 	w.handlers++;
 }
@@ -200,6 +224,10 @@ static void answered_late(struct sent *s, bool well, uint32_t cap)
 	case RM_METHOD_VSPACE_CREATE:
 		if (well)
 			(void)made_space(badge);
+		break;
+	case RM_METHOD_THREAD_PIN:
+		if (well)
+			check_pinned(slotmap_get(&w.rm.objects, ID(s->badge)), s->words);
 		break;
 	case RM_METHOD_HANDLER_CREATE:
 		if (well)

@@ -353,6 +353,11 @@ static void check_thread(struct walk *w, const struct thread *t)
 	const struct object *o;
 	if (t->object.dying)
 		return;
+	o = t->handler ? slotmap_get(&w->rm->objects, t->handler) : NULL;
+	must(w,
+	     !t->handler || t->task->state == RM_TASK_STATE_DEAD || t->object.bank->object.dying ||
+	             (o && !o->dying),
+	     "a thread's handler is there (I8)");
 	must(w, t->handled == 0 || t->handler_endpoint, "who handles faults is a handler");
 	must(w, !t->handler || !t->handler_endpoint, "a handler's faults are rm's");
 	while ((t->handled || t->handler_endpoint) &&
