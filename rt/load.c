@@ -92,7 +92,7 @@ static err_t add_piece(struct loader *l, const struct elf_segment *segment)
 		.rights = (segment->flags & ELF_READ ? RM_RIGHT_READ : 0) |
 		          (segment->flags & ELF_WRITE ? RM_RIGHT_WRITE : 0) |
 		          (segment->flags & ELF_EXECUTE ? RM_RIGHT_EXECUTE : 0),
-		.is_shared = !(segment->flags & ELF_WRITE) &&
+		.is_shared = !l->how->own_code && !(segment->flags & ELF_WRITE) &&
 		             segment->file_bytes == segment->mem_bytes &&
 		             (in_image - segment->vaddr) % RT_PAGE == 0,
 	};

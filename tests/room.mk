@@ -42,6 +42,7 @@ $(call image_as,tests/rt,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/rt
 $(foreach s,once fails wrong absent cramped,\
 	$(call system,tests/$(s),tests/system/$(s).manifest,init uart echo ping))
 $(call system,tests/lent,tests/system/lent.manifest,init kv filter client)
+$(call system,tests/logger,tests/system/logger.manifest,init logger client)
 $(call system,tests/stress,tests/system/stress.manifest,$(system_programs))
 
 # The simulation of rm's core.

@@ -383,7 +383,10 @@ enum rm_fault_result fault_of_thread(struct rm *rm, struct thread *thread,
 void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result)
 {
 	struct thread *thread = fault->thread;
-	if (thread)
+	/* One that has a handler tries again, and its handler asks what that comes to. */
+	if (thread && thread->handler && result != RM_FAULT_RESULT_WAIT)
+		result = RM_FAULT_RESULT_RESUME;
+	else if (thread)
 		result = fault_of_thread(rm, thread, result);
 	if (result == RM_FAULT_RESULT_WAIT)
 		return;

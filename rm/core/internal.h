@@ -215,9 +215,20 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 bool thread_reap(struct rm *rm, struct thread *thread);
 void thread_fault_end(struct rm *rm, struct thread *thread);
 void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t what);
+err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule);
+enum rm_fault_answer thread_fault_message(struct rm *rm, struct thread *thread, uint64_t label,
+                                          const uint64_t *words, unsigned int length);
 err_t notification_new(struct rm *rm, struct bank *bank, enum abi_object type, struct list *list,
                        struct notification **made);
 void notification_kill(struct rm *rm, struct notification *notification);
+
+/* -- handler.c --------------------------------------------------------------------------------- */
+err_t page_pin_at(struct rm *rm, struct thread *thread, uint64_t address, uint8_t rights,
+                  struct page **pinned);
+bool thread_unpin(struct rm *rm, struct thread *thread);
+bool thread_has_pinned(const struct thread *thread, uint64_t address);
+slot_t handler_of(const struct rm *rm, const struct thread *thread);
+void handler_leave(struct rm *rm, struct thread *thread);
 
 /* -- event.c ----------------------------------------------------------------------------------- */
 enum { EVENT_SEVERED_CLIENT = 255 }; /* session_severed, to the client */
@@ -257,6 +268,8 @@ bool share_holds(struct rm *rm, struct dataspace *ds);
 void window_restore(struct rm *rm, struct region *window);
 bool share_hurries(struct rm *rm, const struct thread *thread);
 enum rm_fault_result share_again(struct rm *rm, struct thread *thread);
+enum rm_fault_result share_gone(struct rm *rm, struct thread *thread, uint64_t address,
+                                uint64_t *blamed);
 enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address);
 
 /* -- donation.c ------------------------------------------------------------------------------ */

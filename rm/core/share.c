@@ -322,15 +322,16 @@ static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thre
 }
 
 /*
- * A thread's access to a window came to GONE. RESUME: it goes on. WAIT: when its session is
- * severed. Else it is the thread's own mistake.
+ * A thread's access to a window came to GONE. GONE: its session, *blamed, is severed by now, if
+ * that is the policy. WAIT: it will be.
  */
-enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address)
+enum rm_fault_result share_gone(struct rm *rm, struct thread *thread, uint64_t address,
+                                uint64_t *blamed)
 {
-	struct region *window = region_find(thread->task->vspace, address);
+	const struct region *window = region_find(thread->task->vspace, address);
 	const struct share *share = slotmap_get(&rm->objects, window->share);
-	struct session *s = object_of_kind(
-	        rm, share ? session_to_blame(rm, share) : window->session, KIND_SESSION);
+	*blamed = share ? session_to_blame(rm, share) : window->session;
+	struct session *s = object_of_kind(rm, *blamed, KIND_SESSION);
 	if (window->policy == RM_POLICY_SEVER && s) {
 		session_sever(rm, s, RM_REASON_VIOLATION);
 		for (unsigned int i = 0; i < CUT_STEPS && !session_is_cut(s); i++)
@@ -340,7 +341,17 @@ enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t 
 			return RM_FAULT_RESULT_WAIT;
 		}
 	}
-	return guard_apply(rm, thread, window, address, E_GONE);
+	return RM_FAULT_RESULT_GONE;
+}
+
+/* The same, then as the thread's guard has it. RESUME: it goes on. Else it is its own mistake. */
+enum rm_fault_result share_fault(struct rm *rm, struct thread *thread, uint64_t address)
+{
+	uint64_t blamed;
+	enum rm_fault_result result = share_gone(rm, thread, address, &blamed);
+	struct region *window = region_find(thread->task->vspace, address);
+	return result == RM_FAULT_RESULT_GONE ? guard_apply(rm, thread, window, address, E_GONE)
+	                                      : result;
 }
 
 /* A thread that waits for a pager's page of a window would not have waited. */

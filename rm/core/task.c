@@ -35,37 +35,6 @@ static struct kernel_thread kernel_thread(struct rm *rm, const struct thread *th
 	};
 }
 
-/* The page for the buffer is the task's own memory, there, and pinned. */
-static err_t pin_buffer(struct rm *rm, struct thread *thread, uint64_t address)
-{
-	struct task *task = thread->task;
-	struct interval *i = interval_find(&task->vspace->regions, address);
-	struct region *r = i ? container_of(i, struct region, interval) : NULL;
-	struct dataspace *ds = r ? r->dataspace : NULL;
-	if (!ds || ds->object.dying || !(r->rights & RM_RIGHT_WRITE) ||
-	    ds->kind == RM_DATASPACE_KIND_DEVICE)
-		return E_INVAL;
-	if (ds->object.bank != thread->object.bank || task->vspace->copier || ds->copy ||
-	    ds->giving || ds->donation)
-		return E_PERM;
-	if (fault_resolve(rm, task->vspace, address, RM_ACCESS_WRITE, &thread->fault) !=
-	    RM_FAULT_RESULT_RESUME) {
-		list_remove(&thread->fault.link);
-		return E_NOMEM;
-	}
-	bool shared;
-	uint64_t index = r->first + (address - r->interval.start) / PAGE;
-	err_t err = dataspace_split(rm, ds, index);
-	if (err != E_OK)
-		return err;
-	struct page *page = dataspace_page(ds, index, &shared);
-	if (!page_pin(ds->object.bank, page))
-		return E_LIMIT;
-	thread->buffer = page;
-	thread->buffer_address = address;
-	return E_OK;
-}
-
 static err_t thread_objects(struct rm *rm, struct thread *thread)
 {
 	struct bank *bank = thread->object.bank;
@@ -82,16 +51,18 @@ static err_t thread_objects(struct rm *rm, struct thread *thread)
 	return err;
 }
 
-static err_t thread_schedule(struct rm *rm, struct thread *thread,
-                             const struct rm_schedule *schedule)
+/* Also where its faults go: to its handler, or to rm. */
+err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule)
 {
 	const struct bank *bank = thread->object.bank;
 	if (schedule->priority > bank->priority_max || schedule->priority_max > bank->priority_max)
 		return E_PERM;
 	if (schedule->budget_us > schedule->period_us)
 		return E_INVAL;
-	err_t err = scratch_mint(rm, rm->endpoint, CAP_SEND,
-	                         object_badge(rm, &thread->object, FACET_OTHER));
+	slot_t handler = handler_of(rm, thread);
+	err_t err = handler ? scratch_mint(rm, handler, CAP_SEND, thread->handler_badge)
+	                    : scratch_mint(rm, rm->endpoint, CAP_SEND,
+	                                   object_badge(rm, &thread->object, FACET_OTHER));
 	if (err != E_OK)
 		return err;
 	struct rm_schedule before = thread->schedule;
@@ -114,12 +85,14 @@ err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create
 	list_push_back(&task->threads, &thread->link);
 	task->thread_count++;
 	thread->fs_base = in->fs_base;
+	list_init(&thread->pins);
 	list_init(&thread->fault.link);
 	list_init(&thread->fault.asked_link);
 	list_init(&thread->fault.event.link);
 	thread->fault.thread = thread;
 	thread->fault.vspace = task->vspace;
-	err = pin_buffer(rm, thread, in->buffer);
+	thread->buffer_address = in->buffer;
+	err = page_pin_at(rm, thread, in->buffer, RM_RIGHT_WRITE, &thread->buffer);
 	if (err == E_OK)
 		err = thread_objects(rm, thread);
 	if (err == E_OK)
@@ -133,10 +106,13 @@ err_t thread_new(struct rm *rm, struct task *task, const struct rm_thread_create
 	return err;
 }
 
+/* It runs no more; what it has pinned goes in steps. */
 bool thread_reap(struct rm *rm, struct thread *thread)
 {
 	struct bank *bank = thread->object.bank;
 	fault_forget(rm, &thread->fault);
+	handler_leave(rm, thread);
+	list_remove(&thread->link);
 	if (thread->page)
 		kernel_put(rm, bank, thread->page);
 	if (thread->tcb)
@@ -145,7 +121,13 @@ bool thread_reap(struct rm *rm, struct thread *thread)
 		slot_put(rm, bank, thread->sched_context);
 	if (thread->buffer)
 		page_unpin(rm, bank, thread->buffer);
-	list_remove(&thread->link);
+	if (thread->handler_endpoint)
+		small_put(rm, bank, thread->handler_endpoint);
+	thread->page = 0;
+	thread->tcb = thread->sched_context = thread->handler_endpoint = 0;
+	thread->buffer = NULL;
+	if (!thread_unpin(rm, thread))
+		return false;
 	thread->task->thread_count--;
 	object_free(rm, &thread->object);
 	return true;
@@ -209,8 +191,8 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	static const char *const names[] = { "no fault",  "capability fault", "unknown system call",
 		                             "exception", "debug exception",  "timeout",
 		                             "page fault" };
-	static const char *const results[] = { "",         "",     "",          "no region",
-		                               "no right", "lost", "no memory", "gone" };
+	static const char *const results[] = { "",     "",          "",     "no region", "no right",
+		                               "lost", "no memory", "gone", "not pinned" };
 	struct task *task = thread->task;
 	char text[160];
 	bool page = fault == FAULT_VM;
@@ -231,15 +213,11 @@ void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t
 	task_died(rm, task, RM_REASON_FAULT, status);
 }
 
-enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
-                                  const uint64_t *words, unsigned int length)
+/* A message of the kernel's about the thread. */
+enum rm_fault_answer thread_fault_message(struct rm *rm, struct thread *thread, uint64_t label,
+                                          const uint64_t *words, unsigned int length)
 {
 	enum { ERROR_WRITE = 2 };
-	struct object *object = object_find(rm, badge);
-	assert(badge >> FACET_SHIFT == FACET_OTHER);
-	if (!object || object->kind != KIND_THREAD)
-		return RM_FAULT_NONE;
-	struct thread *thread = (struct thread *)object;
 	struct fault *fault = &thread->fault;
 	fault->address = 0;
 	fault->token = length > 0 ? words[0] : 0;
@@ -254,9 +232,11 @@ enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
 	fault->access = words[2]                 ? RM_ACCESS_EXECUTE
 	                : words[3] & ERROR_WRITE ? RM_ACCESS_WRITE
 	                                         : RM_ACCESS_READ;
-	enum rm_fault_result result = fault_of_thread(
-	        rm, thread,
-	        fault_resolve(rm, thread->task->vspace, fault->address, fault->access, fault));
+	enum rm_fault_result result = RM_FAULT_RESULT_NOT_PINNED;
+	if (!thread->handler_endpoint || thread_has_pinned(thread, fault->address))
+		result = fault_resolve(rm, thread->task->vspace, fault->address, fault->access,
+		                       fault);
+	result = fault_of_thread(rm, thread, result);
 	if (result == RM_FAULT_RESULT_RESUME) {
 		thread->in_fault = false;
 		return RM_FAULT_RESUME;
@@ -264,6 +244,16 @@ enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
 	if (result != RM_FAULT_RESULT_WAIT)
 		thread_crash(rm, thread, label, result);
 	return RM_FAULT_WAIT;
+}
+
+enum rm_fault_answer fault_handle(struct rm *rm, uint64_t badge, uint64_t label,
+                                  const uint64_t *words, unsigned int length)
+{
+	struct object *object = object_find(rm, badge);
+	assert(badge >> FACET_SHIFT == FACET_OTHER);
+	return object && object->kind == KIND_THREAD
+	               ? thread_fault_message(rm, (struct thread *)object, label, words, length)
+	               : RM_FAULT_NONE;
 }
 
 enum rm_fault_answer rm_fault(struct rm *rm, uint64_t badge, uint64_t label, const uint64_t *words,
@@ -564,14 +554,17 @@ err_t on_thread_schedule(struct rm *rm, struct proto_request *, struct thread *t
 
 err_t on_thread_set_handler(struct rm *rm, struct proto_request *request, struct thread *thread)
 {
-	if (request->unwrapped & 1)
+	if (request->unwrapped & 1 || thread->handler_endpoint)
 		return E_INVAL;
 	if (thread->is_passive)
 		return E_LIMIT;
 	struct kernel_thread k = kernel_thread(rm, thread);
 	k.fault_endpoint = rm->receive;
-	return KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
-	              thread->schedule.period_us);
+	err_t err = KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
+	                   thread->schedule.period_us);
+	if (err == E_OK)
+		handler_leave(rm, thread);
+	return err;
 }
 
 err_t on_thread_start(struct rm *rm, struct proto_request *, struct thread *thread,
@@ -601,8 +594,17 @@ err_t on_thread_resume(struct rm *rm, struct proto_request *, struct thread *thr
 
 err_t on_thread_destroy(struct rm *rm, struct proto_request *, struct thread *thread)
 {
+	/* Nobody would answer those that it handles. */
+	if (thread->handled > 0 && thread->task->state != RM_TASK_STATE_DEAD)
+		return E_BUSY;
 	object_kill(rm, &thread->object);
 	return E_OK;
+}
+
+/* Its registers can be looked at, and written. */
+static bool is_still(const struct thread *thread)
+{
+	return thread->state != THREAD_RUNNING || thread->in_fault || thread->left_to_handler;
 }
 
 err_t on_thread_read_registers(struct rm *rm, struct proto_request *, struct thread *thread,
@@ -610,7 +612,7 @@ err_t on_thread_read_registers(struct rm *rm, struct proto_request *, struct thr
 {
 	struct abi_user_context context;
 	_Static_assert(sizeof(context) == sizeof(out->registers));
-	if (thread->state == THREAD_RUNNING && !thread->in_fault)
+	if (!is_still(thread))
 		return E_BUSY;
 	err_t err = KERNEL(rm, thread_read, thread->tcb, &context);
 	if (err == E_OK)
@@ -622,8 +624,9 @@ err_t on_thread_write_registers(struct rm *rm, struct proto_request *, struct th
                                 const struct rm_thread_write_registers_in *in)
 {
 	struct abi_user_context context;
-	if (thread->state == THREAD_RUNNING && !thread->in_fault)
+	if (!is_still(thread))
 		return E_BUSY;
+	thread->left_to_handler = false;
 	__builtin_memcpy(&context, &in->registers, sizeof(context));
 	return KERNEL(rm, thread_write, thread->tcb, &context);
 }
@@ -645,6 +648,8 @@ err_t on_thread_give_up_context(struct rm *rm, struct proto_request *, struct th
 		return E_GONE;
 	if (!task->event_object)
 		return E_INVAL;
+	if (thread->handler_endpoint)
+		return E_LIMIT;
 	if (!thread->is_passive && list_is_empty(&task->events)) {
 		err = KERNEL(rm, thread_lend, thread->sched_context, thread->tcb,
 		             task->event_object);

@@ -137,8 +137,9 @@ void trace_answer(struct rm *rm, const struct waiter *waiter, uint64_t result,
 /* What a thread's fault came to: RESUME, or else its end. */
 void trace_fault_end(struct rm *rm, const struct thread *thread, uint64_t result)
 {
-	static const char *const names[] = { "the end",  "RESUME", "WAIT",     "NO_REGION",
-		                             "NO_RIGHT", "LOST",   "NO_MEMORY" };
+	static const char *const names[] = { "the end",   "RESUME",   "WAIT",
+		                             "NO_REGION", "NO_RIGHT", "LOST",
+		                             "NO_MEMORY", "GONE",     "NOT_PINNED" };
 	if (!rm->traced)
 		return;
 	begin(rm, thread->fault_number);

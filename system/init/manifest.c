@@ -362,6 +362,12 @@ static bool on_later(struct parser *p)
 	return has_words(p, 0, 0);
 }
 
+static bool on_own_code(struct parser *p)
+{
+	p->program->own_code = true;
+	return has_words(p, 0, 0);
+}
+
 static bool on_once(struct parser *p)
 {
 	p->program->once = true;
@@ -393,6 +399,7 @@ static const struct {
 	{ "guarantee", on_guarantee, true },
 	{ "pinned", on_pinned, true },
 	{ "stack", on_stack, true },
+	{ "own-code", on_own_code, true },
 	{ "priority", on_priority, true },
 	{ "ceiling", on_ceiling, true },
 	{ "budget", on_budget, true },

@@ -56,6 +56,7 @@ struct manifest_program {
 	struct manifest_device devices[MANIFEST_DEVICES_MAX];
 	uint64_t limit, guarantee, pinned; /* of its bank, bytes */
 	uint32_t stack_bytes;
+	bool own_code;
 	uint32_t budget_us, period_us; /* equal: round robin */
 	uint8_t priority, ceiling;
 	enum manifest_restart restart;

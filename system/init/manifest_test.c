@@ -41,7 +41,7 @@ static void check_good(void)
 	       "  connect\ttwo init\n"
 	       "  ports com1 0x3f8 0x3ff\n"
 	       "  interrupt line 0 4 level low\n"
-	       "  limit 2M\n  guarantee 64K\n  pinned 8192\n  stack 16K\n"
+	       "  limit 2M\n  guarantee 64K\n  pinned 8192\n  stack 16K\n  own-code\n"
 	       "  priority 7\n  ceiling 9\n  budget 500us of 2ms\n"
 	       "  restart always\n  backoff 1s\n  restarts 3 in 60s\n  ready\n  vital\n"
 	       "program two\n  serve two\n  once";
@@ -59,7 +59,8 @@ static void check_good(void)
 	CHECK(p->devices[1].is_interrupt && p->devices[1].pin == 4 && p->devices[1].level &&
 	      p->devices[1].low);
 	CHECK(p->limit == 2 << 20 && p->guarantee == 65536 && p->pinned == 8192);
-	CHECK(p->stack_bytes == 16384 && p->priority == 7 && p->ceiling == 9);
+	CHECK(p->stack_bytes == 16384 && p->own_code && !manifest.programs[1].own_code);
+	CHECK(p->priority == 7 && p->ceiling == 9);
 	CHECK(p->budget_us == 500 && p->period_us == 2000 && p->restart == MANIFEST_ALWAYS);
 	CHECK(p->backoff_ms == 1000 && p->restarts == 3 && p->within_ms == 60000 && p->ready &&
 	      p->vital);

@@ -93,6 +93,7 @@ static err_t load(struct program *program)
 		                      .gifts = what->devices_count,
 		                      .gift = gifts,
 		                      .stack_bytes = what->stack_bytes,
+		                      .own_code = what->own_code,
 		                      .schedule = { .budget_us = what->budget_us,
 		                                    .period_us = what->period_us,
 		                                    .priority = what->priority,

@@ -18,6 +18,15 @@ $(B)/image/tests/guard/rm/sel4/archive.S.o: $(B)/system/guard.cpio
 $(call image_as,tests/guard,rm/sel4 tests/valid,rm/core proto rt lib,\
 	-DARCHIVE=\"$(B)/system/guard.cpio\" -Irm/core -Irm/include)
 
+# The same, with handlers of their own in the servers: a file says so.
+$(B)/system/guard-internal.cpio: $(B)/system/guard.cpio tests/guard/README.md
+	$(say) CPIO $@; mkdir -p $(@D)
+	$(Q)tools/archive $@ init=$(B)/prog/guard_init.elf $(guard_files) \
+		internal=tests/guard/README.md
+$(B)/image/tests/guard-internal/rm/sel4/archive.S.o: $(B)/system/guard-internal.cpio
+$(call image_as,tests/guard-internal,rm/sel4 tests/valid,rm/core proto rt lib,\
+	-DARCHIVE=\"$(B)/system/guard-internal.cpio\" -Irm/core -Irm/include)
+
 # user/kv and user/filter, of which every access fails in turn.
 $(foreach p,kv filter,$(call program_nth,user/$(p),proto rt lib))
 $(call program,tests/guard/values_init,tests/nth proto rt lib)

@@ -858,7 +858,7 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 {
 	struct sim_kernel *k = kernel;
 	struct sim_tcb *t = tcb_of(k, tcb, "thread_write");
-	MUST(t->state != SIM_RUNNING, "kernel: thread_write of a thread that runs");
+	MUST(t->state != SIM_RUNNING || t->asked, "kernel: thread_write of a thread that runs");
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	t->context = *context;

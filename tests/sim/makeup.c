@@ -111,6 +111,15 @@ static bool task_fits(uint8_t method, const struct task *t)
 	}
 }
 
+/* A thread of it is a handler. */
+static bool has_handler(const struct task *t)
+{
+	for (const struct list *at = list_first(&t->threads); at; at = list_after(&t->threads, at))
+		if (container_of(at, struct thread, link)->handler_endpoint)
+			return true;
+	return false;
+}
+
 static bool fits(uint8_t method, const struct object *o)
 {
 	switch (o->kind) {
@@ -121,7 +130,10 @@ static bool fits(uint8_t method, const struct object *o)
 		return method == RM_METHOD_THREAD_START
 		               ? t->state == THREAD_NEW && t->task->state != RM_TASK_STATE_DEAD
 		       : method == RM_METHOD_THREAD_RESUME ? t->state == THREAD_STOPPED
-		                                           : true;
+		       : method == RM_METHOD_HANDLER_CREATE
+		               ? t->state != THREAD_NEW && !t->handler_endpoint && !t->handler
+		       : method == RM_METHOD_HANDLER_SET ? has_handler(t->task)
+		                                         : true;
 	}
 	case KIND_VSPACE: {
 		const struct model_space *s = model_space(slotmap_id(&w.rm.objects, o));
@@ -169,6 +181,10 @@ static bool goes_with(const struct request *r, uint32_t held)
 	case RM_METHOD_EVENT_BIND:
 		return given->kind == KIND_THREAD &&
 		       &((const struct thread *)given)->task->object == o;
+	case RM_METHOD_HANDLER_SET:
+		return given->kind == KIND_THREAD &&
+		       ((const struct thread *)given)->task == ((const struct thread *)o)->task &&
+		       ((const struct thread *)given)->handler_endpoint;
 	case RM_METHOD_TASK_CREATE:
 		return &given->bank->object == o || one_in(4);
 	case RM_METHOD_REGION_MAP:
@@ -473,6 +489,33 @@ static bool task_body(struct request *r)
 		PUT(r, in);
 		return true;
 	}
+	case RM_METHOD_THREAD_START: {
+		/* On its buffer's page, which it has pinned: so it can become a handler. */
+		const struct thread *t = (const struct thread *)object_held(r->target);
+		if (!t || t->object.kind != KIND_THREAD || one_in(3))
+			return false;
+		struct rm_thread_start_in in = { .entry = t->buffer_address + 0x800,
+			                         .stack = t->buffer_address + 0xff8 };
+		const struct model_space *s =
+		        model_space(slotmap_id(&w.rm.objects, t->task->vspace));
+		if (s && one_in(4))
+			in.stack = buffer_of(t->task, s) + 0xff8;
+		PUT(r, in);
+		return true;
+	}
+	case RM_METHOD_THREAD_PIN: {
+		const struct thread *t = (const struct thread *)object_held(r->target);
+		const struct model_space *s =
+		        t && t->object.kind == KIND_THREAD
+		                ? model_space(slotmap_id(&w.rm.objects, t->task->vspace))
+		                : NULL;
+		struct rm_thread_pin_in in = { .count = (uint16_t)(1 + below(3)) };
+		in.start = s && !one_in(8) ? buffer_of(t->task, s)
+		           : s             ? model_address(s) & 0x7ffffffff000
+		                           : 0x400000;
+		PUT(r, in);
+		return true;
+	}
 	case RM_METHOD_THREAD_SCHEDULE: {
 		struct rm_thread_schedule_in in = { .schedule = some_schedule() };
 		PUT(r, in);
@@ -607,6 +650,10 @@ static const struct {
 	{ RM_METHOD_THREAD_READ_REGISTERS, 1 },
 	{ RM_METHOD_THREAD_WRITE_REGISTERS, 1 },
 	{ RM_METHOD_THREAD_OBJECT, 1 },
+	{ RM_METHOD_THREAD_PIN, 4 },
+	{ RM_METHOD_HANDLER_CREATE, 10 },
+	{ RM_METHOD_HANDLER_SET, 10 },
+	{ RM_METHOD_THREAD_FAULT, 1 },
 	{ RM_METHOD_NAME_GRANT, 8 },
 	{ RM_METHOD_NAME_REGISTER, 8 },
 	{ RM_METHOD_NAME_UNREGISTER, 2 },

@@ -106,8 +106,10 @@ static void guard_held(struct model_space *s, uint32_t t, uint64_t address, stru
 		             tcb->context.rsp == STACK,
 		     "an aborted access goes on at %#lx", tcb->context.rip);
 	}
-	MUST(!sim_walk(&w.kernel, s->pml4, address, &write), "%#lx is gone, and mapped (I13)",
-	     address);
+	/* A page that its owner shares, and cannot pay a copy of to be written, can still be read. */
+	MUST(!sim_walk(&w.kernel, s->pml4, address, &write) ||
+	             (!write && model_is_poor(s, address)),
+	     "%#lx is gone, and mapped (I13)", address);
 	w.guarded++;
 }
 
@@ -125,19 +127,24 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	struct guard *guard = guard_up(s, badge, address), told = { 0 };
 	uint64_t share = model_share_at(s, address);
 	bool was_open = lend_session_open(share);
+	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	bool unpinned = thread->handler_endpoint && !thread_has_pinned(thread, address);
 	bool goes_on = fault(t, FAULT_VM, words, 4);
 	MUST(!was_open || lend_session_open(share) || lend_may_blame(share),
 	     "a session is severed for what was taken away further up (I17)");
 	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
+	thread = slotmap_get(&w.rm.objects, badge << 4 >> 4); /* if it is still there */
 	if (guard) {
 		told = *guard;
 		*guard = w.guard_was;
 	}
-	if (s->id != id)
+	MUST(unpinned == (!goes_on && result == RM_FAULT_RESULT_NOT_PINNED),
+	     "a fault at %#lx comes to %u, and what is there is %spinned", address, result,
+	     unpinned ? "not " : "");
+	if (s->id != id || unpinned)
 		return;
 	if (told.result) {
-		const struct thread *who = slotmap_get(&w.rm.objects, badge << 4 >> 4);
-		MUST(told.result != E_AGAIN || !who || will_be_told(who->task, address),
+		MUST(told.result != E_AGAIN || !thread || will_be_told(thread->task, address),
 		     "nobody is told when %#lx has come", address);
 		MUST(goes_on || result == RM_FAULT_RESULT_WAIT, "a guarded access crashes");
 		MUST(x == X_ANY ||
@@ -151,7 +158,6 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	}
 	MUST(!guard || x != X_GONE || !goes_on, "%#lx is gone, and the guard does not know",
 	     address);
-	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
 	/* Unless nobody pays for the zeros, or the notice. */
 	MUST(!guard || !(told.flags & GUARD_NOWAIT) || result != RM_FAULT_RESULT_WAIT || !thread ||
 	             !thread->fault.paged || model_is_poor(s, address) ||
@@ -313,6 +319,76 @@ static bool faults_to_rm(uint32_t t)
 	       handler->badge >> FACET_SHIFT == FACET_OTHER;
 }
 
+static int held_thread(const struct thread *thread)
+{
+	uint64_t id = slotmap_id(&w.rm.objects, thread);
+	for (uint32_t i = 0; i < w.held_count; i++)
+		if (w.held[i].kind == KIND_THREAD && w.held[i].badge << 4 >> 4 == id &&
+		    sim_is_held(&w.kernel, w.held[i].cap))
+			return (int)i;
+	return -1;
+}
+
+/* The thread of a TCB, if it has a handler of its task's. */
+static const struct thread *handled_thread(uint32_t t)
+{
+	uint32_t cursor = 0;
+	const struct object *o;
+	while ((o = slotmap_next(&w.rm.objects, &cursor)) != NULL) {
+		const struct thread *thread = (const struct thread *)o;
+		if (o->kind == KIND_THREAD && !o->dying && thread->handler &&
+		    w.kernel.objects[w.kernel.caps[thread->tcb].object].data == t)
+			return thread;
+	}
+	return NULL;
+}
+
+/* What its handler does about a page fault: it asks rm, and answers, leaves it to rm, or forgets. */
+static void handler_does(struct model_space *s, uint32_t t, const struct thread *thread,
+                         uint64_t address, enum rm_access access)
+{
+	struct sim_tcb *tcb = &w.kernel.tcbs[t];
+	int held = held_thread(thread);
+	enum expected x = model_expect(s, address, access);
+	uint64_t id = s->id;
+	if (held < 0 || thread->in_fault || address >= RM_USER_TOP)
+		return;
+	struct request r = { .method = RM_METHOD_THREAD_FAULT, .target = (uint32_t)held };
+	const struct rm_thread_fault_in in = { .at = address, .access = access };
+	memcpy(r.words, &in, sizeof(in));
+	r.length = sizeof(in) / 8;
+	note("thread %u of %#lx faults at %#lx, and has a handler", t, s->id, address);
+	tcb->state = SIM_IN_FAULT;
+	tcb->access = access;
+	tcb->address = address;
+	if (send_request(&r) != E_OK || s->id != id) {
+		tcb->state = tcb->state == SIM_IN_FAULT ? SIM_RUNNING : tcb->state;
+		return;
+	}
+	enum rm_fault_result result = w.told;
+	w.handled++;
+	/* As with rm, or the reverse: what is gone is told, and nothing else is taken for it (I16). */
+	MUST(model_result_ok(s, address, access, x, result),
+	     "a handler is told %u of %#lx, which is not %u", result, address, x);
+	if (result == RM_FAULT_RESULT_WAIT) {
+		MUST(thread->in_fault, "a thread waits, and nobody will resume it");
+		MUST(!one_in(4) || !sim_is_held(&w.kernel, w.held[held].cap) ||
+		             send_request(&r) == E_BUSY,
+		     "a thread that waits is put to wait once more");
+		tcb->state = tcb->state == SIM_IN_FAULT ? SIM_INACTIVE : tcb->state;
+		return;
+	}
+	MUST(tcb->state == SIM_IN_FAULT, "a thread goes on before its handler answers");
+	tcb->state = SIM_RUNNING;
+	tcb->access = 0;
+	bool write;
+	uint32_t frame = sim_walk(&w.kernel, s->pml4, address, &write);
+	MUST((result == RM_FAULT_RESULT_RESUME) == (frame && (access != RM_ACCESS_WRITE || write)),
+	     "a handler is told %u, and %#lx is mapped otherwise", result, address);
+	if (result == RM_FAULT_RESULT_RESUME && access != RM_ACCESS_EXECUTE)
+		model_touch(s, address, access == RM_ACCESS_WRITE, frame);
+}
+
 static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum rm_access access)
 {
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
@@ -323,9 +399,17 @@ static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum 
 		if (access != RM_ACCESS_EXECUTE)
 			model_touch(s, address, access == RM_ACCESS_WRITE, frame);
 	} else if (faults_to_rm(t)) {
+		const struct thread *thread = slotmap_get(
+		        &w.rm.objects, sim_thread_handler(&w.kernel, t)->badge << 4 >> 4);
+		if (thread->handler_endpoint && !one_in(40))
+			return; /* that would be the end of it */
 		tcb->access = access;
 		tcb->address = address;
 		page_fault(s, t, address, access);
+	} else {
+		const struct thread *thread = handled_thread(t);
+		if (thread)
+			handler_does(s, t, thread, address, access);
 	}
 }
 

@@ -156,6 +156,49 @@ static void check_severed(uint64_t session)
 		     "a message of session %#lx is still queued (I7)", session);
 }
 
+/* The page that is there is pinned, nobody else's, and mapped. */
+static void check_pinned_at(const struct thread *t, uint64_t at)
+{
+	const struct region *r = region_find(t->task->vspace, at);
+	const struct model_space *space = model_space(slotmap_id(&w.rm.objects, t->task->vspace));
+	bool shared, write = false;
+	MUST(r && r->dataspace && space, "nothing is pinned at %#lx", at);
+	uint64_t index = r->first + (at - r->interval.start) / PAGE;
+	const struct page *page = dataspace_page(r->dataspace, index, &shared);
+	MUST(page && page->pins > 0 && !shared, "%#lx is not pinned", at);
+	MUST(r->dataspace->object.bank == t->object.bank && !r->share,
+	     "%#lx is pinned, and another's", at);
+	uint32_t frame = sim_walk(&w.kernel, space->pml4, at, &write);
+	MUST(frame && (write || !(r->rights & RM_RIGHT_WRITE)), "%#lx is pinned, not mapped", at);
+}
+
+static void check_pinned(const struct thread *t, const uint64_t *words)
+{
+	struct rm_thread_pin_in in;
+	memcpy(&in, words, sizeof(in));
+	for (uint64_t i = 0; i < in.count; i++)
+		check_pinned_at(t, in.start + i * PAGE);
+}
+
+/* A new handler stands on such pages: that of its code, and that of its stack. */
+static void check_handler(const struct thread *t)
+{
+	const struct sim_cap *c = &w.kernel.caps[t->tcb];
+	const struct abi_user_context *now =
+	        &w.kernel.tcbs[w.kernel.objects[c->object].data].context;
+	const uint64_t at[] = { now->rip, now->rsp };
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct region *r = region_find(t->task->vspace, at[i]);
+		bool shared;
+		MUST(r && r->dataspace, "a handler stands on nothing, at %#lx", at[i]);
+		uint64_t index = r->first + (at[i] - r->interval.start) / PAGE;
+		const struct page *page = dataspace_page(r->dataspace, index, &shared);
+		MUST(page && page->pins > 0, "a handler stands at %#lx, which is not pinned",
+		     at[i]);
+	}
+	w.handlers++;
+}
+
 static void answered_late(struct sent *s, bool well, uint32_t cap)
 {
 	uint64_t badge = cap ? w.kernel.caps[cap].badge : 0;
@@ -181,6 +224,14 @@ static void answered_late(struct sent *s, bool well, uint32_t cap)
 	case RM_METHOD_VSPACE_CREATE:
 		if (well)
 			(void)made_space(badge);
+		break;
+	case RM_METHOD_THREAD_PIN:
+		if (well)
+			check_pinned(slotmap_get(&w.rm.objects, ID(s->badge)), s->words);
+		break;
+	case RM_METHOD_HANDLER_CREATE:
+		if (well)
+			check_handler(slotmap_get(&w.rm.objects, ID(s->badge)));
 		break;
 	case RM_METHOD_VSPACE_CLONE:
 		if (!well)
@@ -244,6 +295,17 @@ static void ids_answered(const struct sent *s, const uint64_t *words)
 		break;
 	case RM_METHOD_VSPACE_POPULATE:
 		w.populated = words[0];
+		break;
+	case RM_METHOD_THREAD_FAULT: {
+		struct rm_thread_fault_out out;
+		memcpy(&out, words, sizeof(out));
+		w.told = out.result;
+		const struct thread *t = slotmap_get(&w.rm.objects, ID(s->badge));
+		w.kernel.tcbs[w.kernel.objects[w.kernel.caps[t->tcb].object].data].asked = true;
+		break;
+	}
+	case RM_METHOD_THREAD_FAULT_PASS:
+		w.told = (uint8_t)words[0];
 		break;
 	case RM_METHOD_EVENT_NEXT:
 		if ((uint16_t)words[0] > 0) {
@@ -522,6 +584,8 @@ static void must_be_same(const struct digest *a, struct digest *b, const struct 
 	if ((r->method == RM_METHOD_THREAD_CREATE || r->method == RM_METHOD_VSPACE_FAULT ||
 	     r->method == RM_METHOD_SHARE_CREATE) &&
 	    b->used - a->used + 40 < 80)
+		b->used = a->used;
+	if (r->method == RM_METHOD_THREAD_PIN)
 		b->used = a->used;
 	/* A page that moves is not mapped any more. */
 	if (a->moved != b->moved && b->used < a->used)

@@ -81,6 +81,7 @@ struct sim_tcb {
 	uint64_t address; /* the driver's: what it was doing when it faulted */
 	uint8_t access;
 	uint8_t state;
+	bool asked; /* a handler asked about a fault of it: it may say anything */
 	struct abi_user_context context;
 };
 

@@ -378,6 +378,32 @@ static void check_donation(struct walk *w, const struct donation *d)
 		     "a donated page is nobody else's (I10)");
 }
 
+/* Those that a handler handles are as many as it thinks, and of its task. */
+static void check_thread(struct walk *w, const struct thread *t)
+{
+	uint64_t id = slotmap_id(&w->rm->objects, t);
+	uint32_t handled = 0, cursor = 0;
+	const struct object *o;
+	if (t->object.dying)
+		return;
+	o = t->handler ? slotmap_get(&w->rm->objects, t->handler) : NULL;
+	must(w,
+	     !t->handler || t->task->state == RM_TASK_STATE_DEAD || t->object.bank->object.dying ||
+	             (o && !o->dying),
+	     "a thread's handler is there (I8)");
+	must(w, t->handled == 0 || t->handler_endpoint, "who handles faults is a handler");
+	must(w, !t->handler || !t->handler_endpoint, "a handler's faults are rm's");
+	while ((t->handled || t->handler_endpoint) &&
+	       (o = slotmap_next(&w->rm->objects, &cursor)) != NULL) {
+		const struct thread *other = (const struct thread *)o;
+		if (o->kind != KIND_THREAD || other->handler != id)
+			continue;
+		must(w, other->task == t->task, "a handler is of the same task");
+		handled++;
+	}
+	must(w, t->handled == handled, "a handler knows how many it handles");
+}
+
 static void check_object(struct walk *w, const struct object *object)
 {
 	switch (object->kind) {
@@ -392,6 +418,9 @@ static void check_object(struct walk *w, const struct object *object)
 		break;
 	case KIND_TASK:
 		check_task(w, (const struct task *)object);
+		break;
+	case KIND_THREAD:
+		check_thread(w, (const struct thread *)object);
 		break;
 	case KIND_DONATION:
 		check_donation(w, (const struct donation *)object);

@@ -24,3 +24,4 @@ bool check(bool is_so, err_t err, const char *what);
 /* With one server each: true if all was as it must be. */
 bool client_kv(void);
 bool client_filter(void);
+bool client_logger(void);

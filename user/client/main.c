@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An honest client of kv and filter. See README.md. */
+/* A client of kv and filter, or, with an argument, of logger. See README.md. */
 #include "client.h"
 #include <rt/dataspace.h>
 #include <rt/program.h>
@@ -39,6 +39,6 @@ void lender_close(struct lender *l)
 int rt_main(const struct rt_start *start)
 {
 	(void)start;
-	bool good = client_kv() && client_filter();
+	bool good = rt_arg(1) ? client_logger() : client_kv() && client_filter();
 	return good ? 0 : 1;
 }

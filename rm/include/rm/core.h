@@ -370,6 +370,13 @@ struct thread {
 	bool in_fault;   /* it waits for the answer to a fault */
 	bool is_passive; /* its context is its task's notification's */
 	uint32_t fault_number;
+	/* See handler.c. What it has pinned; where it gets the faults of how many others. */
+	struct list pins;
+	slot_t handler_endpoint;
+	uint32_t handled;
+	/* Who gets its faults in rm's stead, an id, and with which badge; 0: rm does. */
+	uint64_t handler, handler_badge;
+	bool left_to_handler; /* that may read and write its registers, once */
 	struct rm_schedule schedule;
 };
 

@@ -44,6 +44,7 @@ struct rt_spawn {
 	const struct rt_gift *gift;
 	uint32_t slot_bits;   /* RT_SLOT_BITS_MIN.._MAX; 0: 7, or as many as the gifts need */
 	uint32_t stack_bytes; /* at least 4096; 0: 256 KiB; charged as it is touched */
+	bool own_code;        /* nothing is mapped from the image: the program can pin its code */
 	struct rm_schedule
 	        schedule; /* all 0: as the caller's first thread's, not above its priority */
 };

@@ -30,6 +30,7 @@ struct child {
 static struct child lent_server, nth_server, client;
 static cptr_t nth_memory, count_memory, stop, resume, go;
 static volatile uint64_t *client_count;
+static bool is_internal; /* the servers have handlers of their own */
 volatile struct nth_control *nth;
 
 static void on_died(void *self, const struct rm_task_died_event *it)
@@ -47,13 +48,13 @@ static void start(struct child *child, const char *program, const char *name, ui
                   uint8_t priority, uint32_t of)
 {
 	const struct rm_bank_create_in bank = { .limit = 8 * MIB,
-		                                .pin_limit = 16 * PAGE,
+		                                .pin_limit = 64 * PAGE,
 		                                .priority_max = priority };
 	const struct rt_gift gifts[] = {
 		{ "stop", stop },      { "resume", resume },      { "go", go },
 		{ "nth", nth_memory }, { "count", count_memory },
 	};
-	const char *argv[] = { program, name };
+	const char *argv[] = { program, name, "internal" };
 	struct rt_archive_file file = { 0 };
 	child->bank = rt_slot_get();
 	CHECK_OK(rt_archive_find(program, &file));
@@ -65,8 +66,9 @@ static void start(struct child *child, const char *program, const char *name, ui
 	                                             .offset = file.offset,
 	                                             .bytes = file.bytes,
 	                                             .mapped = file.data,
-	                                             .argc = 2,
+	                                             .argc = is_internal ? 3 : 2,
 	                                             .argv = argv,
+	                                             .own_code = is_internal,
 	                                             .gifts = COUNT_OF(gifts),
 	                                             .gift = gifts,
 	                                             .slot_bits = 8,
@@ -105,7 +107,9 @@ static cptr_t notification_make(void)
 static void programs_start(void)
 {
 	test_name = "programs";
+	struct rt_archive_file file;
 	CHECK_OK(rt_archive_open());
+	is_internal = rt_archive_find("internal", &file) == E_OK;
 	nth = page_make(&nth_memory);
 	client_count = page_make(&count_memory);
 	stop = notification_make();
@@ -204,12 +208,27 @@ static void warm_up(void)
 	CHECK(all_are_well());
 }
 
+/* With a handler of its own a server is told of each access that fails; else of none. */
+static void test_told(void)
+{
+	struct lent_told_out before = { 0 }, out = { 0 };
+	struct lender l;
+	CHECK_OK(lender_open(&l, LENT, RM_POLICY_REPORT));
+	CHECK_OK(lent_told(l.session.endpoint, &before));
+	CHECK_OK(lender_shrink(&l, 0));
+	for (unsigned int i = 0; i < kinds_count; i++)
+		CHECK_ERR(kinds[i].request(&l, LENT_STOP_NOWHERE), E_GONE);
+	CHECK_OK(lent_told(l.session.endpoint, &out));
+	CHECK(is_internal ? out.count >= before.count + kinds_count : out.count == 0);
+	lender_close(&l);
+}
+
 int rt_main(const struct rt_start *from)
 {
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..7");
+	rt_log("1..8");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -220,6 +239,7 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("at every access", test_every);
 	test("at every instruction", test_sweep);
+	test("who is told", test_told);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
 	return failed > 0;

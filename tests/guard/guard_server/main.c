@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A server of tests/guard/lent.idl: touches memory that its clients lend, in every way that
- * rt/client_memory.h has. What a request changes it changes in COMMIT. Its name is its argument.
+ * rt/client_memory.h has. What a request changes it changes in COMMIT. Its name is its argument;
+ * with a second one it has a handler of its own faults.
  */
 #include "server.h"
+#include <rt/handler.h>
 #include <rt/program.h>
 #include <rt/slot.h>
 
@@ -108,6 +110,30 @@ static void on_close(void *self, struct rt_client *client)
 		rt_window_unmap(&state->window[i]);
 }
 
+static volatile uint64_t told;
+
+static void on_gone(void *, const struct rt_gone *)
+{
+	told++;
+}
+
+static err_t on_told(void *, struct proto_request *, struct lent_told_out *out)
+{
+	out->count = told;
+	return E_OK;
+}
+
+static err_t handler_start(void)
+{
+	static struct rt_handler handler;
+	err_t err = rt_handler_start(&handler, on_gone, NULL, NULL);
+	if (err == E_OK)
+		err = rt_handler_add(&handler);
+	if (err != E_OK)
+		rt_log("# no handler: %s", err_name(err));
+	return err;
+}
+
 int rt_main(const struct rt_start *start)
 {
 	static const struct lent_ops ops = { .map = on_map,
@@ -126,7 +152,8 @@ int rt_main(const struct rt_start *start)
 		                             .mix = on_mix,
 		                             .state = on_state,
 		                             .last = on_last,
-		                             .ignore = on_ignore };
+		                             .ignore = on_ignore,
+		                             .told = on_told };
 	static struct rt_service service = { .interface = &lent_interface,
 		                             .ops = &ops,
 		                             .close = on_close,
@@ -136,5 +163,7 @@ int rt_main(const struct rt_start *start)
 	service.name = rt_arg(1);
 	if (rt_server_start(&server, &service) != E_OK)
 		return 1;
+	if (rt_arg(2) && handler_start() != E_OK)
+		return 2;
 	rt_server_run(&server);
 }

@@ -14,6 +14,7 @@
 enum { ACTOR_PAGES = MIB_PAGES, GO = RT_SLOT_FIRST, DONE, BOX };
 
 struct box *actor_box;
+bool actors_own_code;
 
 static struct {
 	struct actor actor;
@@ -71,6 +72,7 @@ struct actor *actor_new(unsigned int i, cptr_t parent)
 		                        .gift = gifts,
 		                        .slot_bits = 8,
 		                        .stack_bytes = 64 * 1024,
+		                        .own_code = actors_own_code,
 		                        .schedule = schedule_at(ACTOR_PRIORITY) };
 	struct rt_spawn with_bank = spawn;
 	*actor->box = (struct box){ .number = i, .busy = 1 };

@@ -128,6 +128,8 @@ struct actor {
 extern struct box *actor_box; /* of the actor that this program is; NULL: it is main */
 /* Once, before anything else. */
 void actors_init(void);
+/* Actors that are made while this is set have code of their own (rt_spawn's own_code). */
+extern bool actors_own_code;
 /* Actor i, which pays out of a bank of its own below that one; main watches it: the cookie is i. */
 struct actor *actor_new(unsigned int i, cptr_t parent);
 /* It does fn, until it has to wait or is done. */
@@ -184,9 +186,10 @@ struct test {
 	void (*fn)(cptr_t bank); /* the test's own, of which nothing needs to be given back */
 };
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
-        vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[], name_tests[],
-        session_tests[], end_tests[], share_tests[], seal_tests[], donation_tests[], event_tests[],
-        oom_tests[], wrong_tests[], stress_tests[], attack_tests[], accused_tests[];
+        vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[],
+        handler_tests[], name_tests[], session_tests[], end_tests[], share_tests[], seal_tests[],
+        donation_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[], attack_tests[],
+        accused_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
