@@ -209,7 +209,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..7");
+	rt_log("1..9");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -218,8 +218,11 @@ int rt_main(const struct rt_start *from)
 	test("words", test_words);
 	test("in place: zeros, and none left", test_in_place);
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
+	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
 	test("at every instruction", test_sweep);
+	crowd_warm_up();
+	test("attack 14: a hundred threads, cut off", test_crowd);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
 	return failed > 0;
