@@ -149,8 +149,8 @@ static void test_large(cptr_t bank)
 	CHECK_OK(memory_make(bank, LARGE, 0, &memory));
 	CHECK_OK(show(memory, LARGE, &at));
 	fill(at, LARGE, 1000);
-	for (uint8_t class = FAULTABLE; class <= SEALED; class ++) {
-		CHECK_OK(lend(&l, memory, AT_PAGE, 3, RW, class));
+	for (unsigned int class = FAULTABLE; class <= SEALED; class ++) {
+		CHECK_OK(lend(&l, memory, AT_PAGE, 3, RW, (uint8_t) class));
 		actor_do(l.p.server, take_shared);
 		actor_do(l.p.server, map_window);
 		CHECK(server_loads(l.p.server, load, 2) == E_OK &&
@@ -211,10 +211,10 @@ static struct actor *second_server(struct lent *l, cptr_t bank, uint8_t policy)
 /* One page, two servers: each access fails, and each has it out with its own session. */
 static void test_two_servers(cptr_t bank)
 {
-	for (uint8_t policy = RM_POLICY_REPORT; policy <= RM_POLICY_SEVER; policy++) {
+	for (unsigned int policy = RM_POLICY_REPORT; policy <= RM_POLICY_SEVER; policy++) {
 		struct lent l;
 		lent_make(&l, bank, RM_POLICY_SEVER, FAULTABLE);
-		struct actor *second = second_server(&l, bank, policy);
+		struct actor *second = second_server(&l, bank, (uint8_t)policy);
 		const rm_session_t session = { second->box->word[0] };
 		CHECK(server_loads(l.p.server, load, 5) == E_OK);
 		CHECK(server_loads(second, load, 6) == E_OK && second->box->word[VALUE] == 106);
