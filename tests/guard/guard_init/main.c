@@ -215,7 +215,7 @@ static void test_told(void)
 	struct lender l;
 	CHECK_OK(lender_open(&l, LENT, RM_POLICY_REPORT));
 	CHECK_OK(lent_told(l.session.endpoint, &before));
-	CHECK_OK(lender_shrink(&l, 0));
+	CHECK_OK(rt_share_revoke(l.share));
 	for (unsigned int i = 0; i < kinds_count; i++)
 		CHECK_ERR(kinds[i].request(&l, LENT_STOP_NOWHERE), E_GONE);
 	CHECK_OK(lent_told(l.session.endpoint, &out));
@@ -228,7 +228,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..8");
+	rt_log("1..10");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -237,9 +237,12 @@ int rt_main(const struct rt_start *from)
 	test("words", test_words);
 	test("in place: zeros, and none left", test_in_place);
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
+	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
+	crowd_warm_up();
+	test("attack 14: a hundred threads, cut off", test_crowd);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
 	return failed > 0;

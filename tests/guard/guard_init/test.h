@@ -115,6 +115,10 @@ void test_served(void);
 void test_counts(void);
 void test_words(void);
 void test_in_place(void);
+void test_alias(void);
+void test_crowd(void);
+/* What its threads leave behind is there from now on. */
+void crowd_warm_up(void);
 void test_stops(void);
 void test_every(void);
 void test_sweep(void);

@@ -123,8 +123,8 @@ static void lies_and_dies(cptr_t bank, enum liar liar, uint8_t policy)
 static void test_liars(cptr_t bank)
 {
 	for (enum liar liar = NO_GUARD; liar < LIARS; liar++)
-		for (uint8_t policy = RM_POLICY_REPORT; policy <= RM_POLICY_SEVER; policy++)
-			lies_and_dies(bank, liar, policy);
+		for (unsigned int policy = RM_POLICY_REPORT; policy <= RM_POLICY_SEVER; policy++)
+			lies_and_dies(bank, liar, (uint8_t)policy);
 }
 
 /* -- 24 ---------------------------------------------------------------------------------------- */
