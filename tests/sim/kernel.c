@@ -1067,8 +1067,10 @@ static void clear_all(struct sim_kernel *k)
 	memset(caps + SIM_CAP_TCBS, 0, sizeof(*caps) * k->tcbs_end * 4);
 	memset(caps + SIM_CAP_HELD, 0, sizeof(*caps) * k->held_end);
 	memset(caps + SIM_CAP_SYSTEM, 0, sizeof(*caps) * SIM_SLOT_PAGES / SLOT_PAGE);
-	memset(caps + SIM_CAP_SYSTEM + SIM_SLOT_PAGES, 0,
-	       sizeof(*caps) * (k->caps_end / SLOT_PAGE + 1));
+	/* Of a page there may be none of its slots that was ever used. */
+	for (uint32_t page = 0; page < SIM_SLOT_PAGES; page++)
+		if (k->slot_page_there[page])
+			memset(caps + SIM_CAP_SYSTEM + SIM_SLOT_PAGES + page, 0, sizeof(*caps));
 	for (uint64_t page = 0; page < k->window_pages; page++)
 		if (k->window_frames[page])
 			window_unmap(k, page);
