@@ -460,21 +460,9 @@ static bool space_body(struct request *r)
 	}
 }
 
-static bool task_body(struct request *r)
+static bool thread_body(struct request *r)
 {
 	switch (r->method) {
-	case RM_METHOD_TASK_CREATE: {
-		struct rm_task_create_in in = { .slot_bits =
-			                                (uint8_t)(4 + below(one_in(9) ? 8 : 4)) };
-		in.name_count = (uint16_t)some_name(in.name);
-		PUT_TEXT(r, in, name);
-		return true;
-	}
-	case RM_METHOD_TASK_GIVE: {
-		struct rm_task_give_in in = { .slot = (uint32_t)(2 + below(one_in(8) ? 300 : 14)) };
-		PUT(r, in);
-		return true;
-	}
 	case RM_METHOD_THREAD_CREATE: {
 		const struct object *o = object_held(r->target);
 		const struct task *t = (const struct task *)o;
@@ -518,6 +506,26 @@ static bool task_body(struct request *r)
 	}
 	case RM_METHOD_THREAD_SCHEDULE: {
 		struct rm_thread_schedule_in in = { .schedule = some_schedule() };
+		PUT(r, in);
+		return true;
+	}
+	default:
+		return false;
+	}
+}
+
+static bool task_body(struct request *r)
+{
+	switch (r->method) {
+	case RM_METHOD_TASK_CREATE: {
+		struct rm_task_create_in in = { .slot_bits =
+			                                (uint8_t)(4 + below(one_in(9) ? 8 : 4)) };
+		in.name_count = (uint16_t)some_name(in.name);
+		PUT_TEXT(r, in, name);
+		return true;
+	}
+	case RM_METHOD_TASK_GIVE: {
+		struct rm_task_give_in in = { .slot = (uint32_t)(2 + below(one_in(8) ? 300 : 14)) };
 		PUT(r, in);
 		return true;
 	}
@@ -780,8 +788,8 @@ static bool try_make_up(struct request *r)
 		r->cap[i] = (uint32_t)given;
 	}
 	bool rough = one_in(12) || r->caps != m->caps_in;
-	if (rough ||
-	    !(memory_body(r) || pager_body(r) || space_body(r) || task_body(r) || name_body(r)))
+	if (rough || !(memory_body(r) || pager_body(r) || space_body(r) || task_body(r) ||
+	               thread_body(r) || name_body(r)))
 		any_body(r, m);
 	if (is_of_session(r->method) || r->method == RM_METHOD_NOTIFICATION_CREATE)
 		aim_at_session(r);

@@ -106,7 +106,7 @@ static void guard_held(struct model_space *s, uint32_t t, uint64_t address, stru
 		             tcb->context.rsp == STACK,
 		     "an aborted access goes on at %#lx", tcb->context.rip);
 	}
-	/* A page that its owner shares, and cannot pay a copy of to be written, can still be read. */
+	/* A page that its owner shares, and cannot pay a copy of to be written, can be read. */
 	MUST(!sim_walk(&w.kernel, s->pml4, address, &write) ||
 	             (!write && model_is_poor(s, address)),
 	     "%#lx is gone, and mapped (I13)", address);
@@ -343,7 +343,7 @@ static const struct thread *handled_thread(uint32_t t)
 	return NULL;
 }
 
-/* What its handler does about a page fault: it asks rm, and answers, leaves it to rm, or forgets. */
+/* What its handler does about a page fault: asks rm, and answers, leaves it to rm, or forgets. */
 static void handler_does(struct model_space *s, uint32_t t, const struct thread *thread,
                          uint64_t address, enum rm_access access)
 {
@@ -367,7 +367,7 @@ static void handler_does(struct model_space *s, uint32_t t, const struct thread 
 	}
 	enum rm_fault_result result = w.told;
 	w.handled++;
-	/* As with rm, or the reverse: what is gone is told, and nothing else is taken for it (I16). */
+	/* As with rm, or the reverse: what is gone is told, nothing else is taken for it (I16). */
 	MUST(model_result_ok(s, address, access, x, result),
 	     "a handler is told %u of %#lx, which is not %u", result, address, x);
 	if (result == RM_FAULT_RESULT_WAIT) {

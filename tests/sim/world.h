@@ -152,7 +152,7 @@ struct world {
 	uint64_t populated; /* what the last vspace_populate made; UINT64_MAX: it is not answered */
 	uint64_t laid_out;  /* spaces, of which all was found to be */
 	uint64_t ops_request_max, ops_step_max, steps_rm;
-	uint8_t told;     /* what a handler was told last */
+	uint8_t told;               /* what a handler was told last */
 	uint64_t handlers, handled; /* faults, by handlers */
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
