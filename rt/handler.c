@@ -58,7 +58,8 @@ static err_t prepare(struct rt_handler *h)
 		err = pin_image(h->thread);
 	if (err == E_OK)
 		err = pin(h->thread, stack + RT_PAGE, stack + RT_PAGE + STACK);
-	return err == E_OK ? rm_handler_create(h->thread, rt_slot(h->endpoint)) : err;
+	const struct rm_handler_create_in in = { .stack = (uint64_t)__builtin_frame_address(0) };
+	return err == E_OK ? rm_handler_create(h->thread, &in, rt_slot(h->endpoint)) : err;
 }
 
 /* -- faults ------------------------------------------------------------------------------------ */

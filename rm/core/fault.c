@@ -383,10 +383,7 @@ enum rm_fault_result fault_of_thread(struct rm *rm, struct thread *thread,
 void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result)
 {
 	struct thread *thread = fault->thread;
-	/* One that has a handler tries again, and its handler asks what that comes to. */
-	if (thread && thread->handler && result != RM_FAULT_RESULT_WAIT)
-		result = RM_FAULT_RESULT_RESUME;
-	else if (thread)
+	if (thread)
 		result = fault_of_thread(rm, thread, result);
 	if (result == RM_FAULT_RESULT_WAIT)
 		return;
@@ -403,8 +400,12 @@ void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result)
 /* A fault that waited is tried again. */
 void fault_retry(struct rm *rm, struct fault *fault)
 {
-	fault_end(rm, fault,
-	          fault_resolve(rm, fault->vspace, fault->address, fault->access, fault));
+	enum rm_fault_result result =
+	        fault_resolve(rm, fault->vspace, fault->address, fault->access, fault);
+	/* One that has a handler tries again, and its handler asks what that comes to. */
+	if (fault->thread && fault->thread->handler && result != RM_FAULT_RESULT_WAIT)
+		result = RM_FAULT_RESULT_RESUME;
+	fault_end(rm, fault, result);
 }
 
 /* A fault without a thread, in the asker's list: its event is sent when it is over. NULL: NOMEM. */

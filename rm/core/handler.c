@@ -6,7 +6,9 @@
  * rm still says what a page fault is, and pages; it severs the client that is to blame. The handler
  * does the rest: it aborts the access by the thread's registers. A fault that waits is not kept for
  * the handler: when it is over the thread is resumed, tries again, and if that faults the handler
- * asks again. So nothing need be told to a handler, and it may forget the message.
+ * asks again. So nothing need be told to a handler, and it may forget the message. Only a page that
+ * its pager does not bring is rm's to deal with, as without a handler: to try again would be to ask
+ * the pager again. So is an access that would not wait (NOWAIT).
  *
  * A handler's own faults are rm's, and its task's end, but on pages that it has pinned: these are
  * there, and only their mappings may have gone (a copy hides them). It cannot be destroyed while it
@@ -184,7 +186,8 @@ void handler_leave(struct rm *rm, struct thread *thread)
 	thread->left_to_handler = false;
 }
 
-err_t on_handler_create(struct rm *rm, struct proto_request *request, struct thread *thread)
+err_t on_handler_create(struct rm *rm, struct proto_request *request, struct thread *thread,
+                        const struct rm_handler_create_in *in)
 {
 	struct abi_user_context context;
 	struct bank *bank = thread->object.bank;
@@ -199,7 +202,7 @@ err_t on_handler_create(struct rm *rm, struct proto_request *request, struct thr
 	err_t err = KERNEL(rm, thread_read, thread->tcb, &context);
 	if (err != E_OK)
 		return err;
-	if (!thread_has_pinned(thread, context.rip) || !thread_has_pinned(thread, context.rsp))
+	if (!thread_has_pinned(thread, context.rip) || !thread_has_pinned(thread, in->stack))
 		return E_INVAL;
 	slot_t endpoint = small_get(rm, bank, OBJ_ENDPOINT);
 	if (!endpoint)
@@ -269,7 +272,12 @@ err_t on_thread_fault(struct rm *rm, struct proto_request *, struct thread *thre
 	fault->token = 0;
 	enum rm_fault_result result =
 	        fault_resolve(rm, thread->task->vspace, in->at, in->access, fault);
-	if (result == RM_FAULT_RESULT_GONE)
+	const struct region *r = region_find(fault->vspace, in->at);
+	bool in_window = r && r->share;
+	/* What would not wait goes on by its guard, with AGAIN: rm's affair, who tells of the page. */
+	if (result == RM_FAULT_RESULT_WAIT && fault->paged && share_hurries(rm, thread))
+		result = share_again(rm, thread);
+	if (result == RM_FAULT_RESULT_GONE || (result == RM_FAULT_RESULT_LOST && in_window))
 		result = share_gone(rm, thread, in->at, &out->session.raw);
 	thread->in_fault = result == RM_FAULT_RESULT_WAIT;
 	thread->left_to_handler =

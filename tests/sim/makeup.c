@@ -484,10 +484,19 @@ static bool thread_body(struct request *r)
 			return false;
 		struct rm_thread_start_in in = { .entry = t->buffer_address + 0x800,
 			                         .stack = t->buffer_address + 0xff8 };
+		PUT(r, in);
+		return true;
+	}
+	case RM_METHOD_HANDLER_CREATE: {
+		const struct thread *t = (const struct thread *)object_held(r->target);
+		if (!t || t->object.kind != KIND_THREAD)
+			return false;
 		const struct model_space *s =
 		        model_space(slotmap_id(&w.rm.objects, t->task->vspace));
-		if (s && one_in(4))
-			in.stack = buffer_of(t->task, s) + 0xff8;
+		struct rm_handler_create_in in = {
+			.stack = (s && one_in(4) ? buffer_of(t->task, s) : t->buffer_address) +
+			         0xff8,
+		};
 		PUT(r, in);
 		return true;
 	}

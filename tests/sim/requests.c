@@ -181,12 +181,12 @@ static void check_pinned(const struct thread *t, const uint64_t *words)
 }
 
 /* A new handler stands on such pages: that of its code, and that of its stack. */
-static void check_handler(const struct thread *t)
+static void check_handler(const struct thread *t, uint64_t stack)
 {
 	const struct sim_cap *c = &w.kernel.caps[t->tcb];
 	const struct abi_user_context *now =
 	        &w.kernel.tcbs[w.kernel.objects[c->object].data].context;
-	const uint64_t at[] = { now->rip, now->rsp };
+	const uint64_t at[] = { now->rip, stack };
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct region *r = region_find(t->task->vspace, at[i]);
 		bool shared;
@@ -231,7 +231,7 @@ static void answered_late(struct sent *s, bool well, uint32_t cap)
 		break;
 	case RM_METHOD_HANDLER_CREATE:
 		if (well)
-			check_handler(slotmap_get(&w.rm.objects, ID(s->badge)));
+			check_handler(slotmap_get(&w.rm.objects, ID(s->badge)), s->words[0]);
 		break;
 	case RM_METHOD_VSPACE_CLONE:
 		if (!well)

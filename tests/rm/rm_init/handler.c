@@ -54,13 +54,25 @@ static err_t pin(cptr_t thread, uint64_t at, unsigned int pages)
 	return rm_thread_pin(thread, &in);
 }
 
-static struct rm_registers registers_of(cptr_t thread)
+/* Where an actor that waits is, and its stack: seL4 does not tell the stack pointer then. */
+static uint64_t code_of(const struct actor *a)
 {
 	struct rm_thread_read_registers_out out = { 0 };
-	CHECK_OK(rm_thread_stop(thread));
-	CHECK_OK(rm_thread_read_registers(thread, &out));
-	CHECK_OK(rm_thread_resume(thread));
-	return out.registers;
+	CHECK_OK(rm_thread_stop(a->program.thread));
+	CHECK_OK(rm_thread_read_registers(a->program.thread, &out));
+	CHECK_OK(rm_thread_resume(a->program.thread));
+	return out.registers.rip;
+}
+
+static uint64_t stack_of(const struct actor *a)
+{
+	return a->program.stack - 8;
+}
+
+static err_t create(cptr_t thread, uint64_t stack, cptr_t slot)
+{
+	return rm_handler_create(thread, &(struct rm_handler_create_in){ .stack = stack },
+	                         rt_slot(slot));
 }
 
 static err_t handle(const struct pair_of_threads *p, cptr_t worker)
@@ -96,10 +108,9 @@ static void pair_start(struct pair_of_threads *p, struct actor *a)
 static void pair_handle(struct pair_of_threads *p)
 {
 	cptr_t thread = p->a->program.thread;
-	const struct rm_registers now = registers_of(thread);
-	CHECK_OK(pin(thread, now.rip, 1));
-	CHECK_OK(pin(thread, now.rsp, 1));
-	CHECK_OK(rm_handler_create(thread, rt_slot(p->endpoint)));
+	CHECK_OK(pin(thread, code_of(p->a), 1));
+	CHECK_OK(pin(thread, stack_of(p->a), 1));
+	CHECK_OK(create(thread, stack_of(p->a), p->endpoint));
 	CHECK_OK(handle(p, p->worker));
 }
 
@@ -245,19 +256,21 @@ static void test_registration(cptr_t bank)
 	pair_start(&p, a);
 	pair_start(&q, b);
 	cptr_t thread = a->program.thread, slot = slot_new();
-	const struct rm_registers now = registers_of(thread);
+	uint64_t code = code_of(a), stack = stack_of(a);
 	const struct rm_bank_status before = bank_status(a->bank);
 	CHECK_ERR(handle(&p, p.worker), E_NOENT);
-	CHECK_ERR(rm_handler_create(thread, rt_slot(slot)), E_INVAL);
-	CHECK_OK(pin(thread, now.rip, 1));
-	CHECK_ERR(rm_handler_create(thread, rt_slot(slot)), E_INVAL);
-	CHECK_OK(pin(p.worker, now.rsp, 1)); /* by another */
-	CHECK_ERR(rm_handler_create(thread, rt_slot(slot)), E_INVAL);
+	CHECK_ERR(create(thread, stack, slot), E_INVAL);
+	CHECK_OK(pin(thread, code, 1));
+	CHECK_ERR(create(thread, stack, slot), E_INVAL);
+	CHECK_OK(pin(p.worker, stack, 1)); /* by another */
+	CHECK_ERR(create(thread, stack, slot), E_INVAL);
 	/* One without code at all. */
-	CHECK_ERR(rm_handler_create(q.worker, rt_slot(slot)), E_INVAL);
-	CHECK_OK(pin(thread, now.rsp, 1));
-	CHECK_OK(rm_handler_create(thread, rt_slot(p.endpoint)));
-	CHECK_ERR(rm_handler_create(thread, rt_slot(slot)), E_EXIST);
+	CHECK_ERR(create(q.worker, BASE, slot), E_INVAL);
+	CHECK_OK(pin(thread, stack, 1));
+	CHECK_ERR(create(thread, stack - PAGE, slot), E_INVAL);
+	CHECK_ERR(create(thread, RM_USER_TOP, slot), E_INVAL);
+	CHECK_OK(create(thread, stack, p.endpoint));
+	CHECK_ERR(create(thread, stack, slot), E_EXIST);
 	CHECK(bank_status(a->bank).pinned == before.pinned + 3 * PAGE);
 	CHECK_ERR(handle(&p, q.worker), E_PERM);
 	CHECK_ERR(handle(&p, thread), E_INVAL);
@@ -274,7 +287,7 @@ static void test_registration(cptr_t bank)
 	CHECK_OK(handle(&p, p.worker));
 	CHECK_OK(handle(&p, p.worker));
 	CHECK_ERR(rm_thread_destroy(thread), E_BUSY);
-	CHECK_ERR(rm_handler_create(p.worker, rt_slot(slot)), E_INVAL);
+	CHECK_ERR(create(p.worker, BASE, slot), E_INVAL);
 	/* It cannot receive for others, and what it receives with cannot send. */
 	CHECK(rm_thread_set_handler(q.worker, p.endpoint) != E_OK);
 	CHECK(rm_is_valid());
@@ -522,6 +535,73 @@ static void test_gone(cptr_t bank)
 	lent_end(&l);
 }
 
+/* A lent page that a pager has: what it does not bring, and who would not wait, are rm's. */
+static void test_paged_window(cptr_t bank)
+{
+	struct pair_of_threads p;
+	struct lent l;
+	cptr_t pager = slot_new(), memory = slot_new(), source;
+	uint64_t from, own = 0x30000000;
+	const struct rm_pager_create_in in = { .size = 4, .cookie = 5, .deadline = 60000 };
+	const struct rm_pager_open_in rights = { .rights = RW };
+	const struct rm_pager_fail_in fails = { .first = 2, .count = 2, .error = RM_PAGE_ERROR_IO };
+	const struct rm_pager_supply_in supply = { .first = 1, .count = 1, .from = 1 };
+	actors_own_code = true;
+	lent_make(&l, bank, RM_POLICY_REPORT, RM_SHARE_CLASS_FAULTABLE);
+	actors_own_code = false;
+	struct box *box = l.p.server->box;
+	CHECK_OK(rm_pager_create(bank, RT_TASK, &in, rt_slot(pager)));
+	CHECK_OK(rm_pager_open(pager, &rights, rt_slot(memory)));
+	CHECK_OK(memory_make(bank, 4, 0, &source));
+	CHECK_OK(show(source, 4, &from));
+	fill(from, 4, 70);
+	CHECK_OK(lend(&l, memory, 0, 4, RW, RM_SHARE_CLASS_FAULTABLE));
+	actor_do(l.p.server, take_shared);
+	actor_do(l.p.server, map_window);
+	CHECK(box->word[1] == E_OK);
+	pair_start(&p, l.p.server);
+	pair_handle(&p);
+	uint64_t at = box->word[WINDOW] + 2 * PAGE;
+	volatile struct guard *guard = (volatile struct guard *)(p.at + GUARD_OFFSET);
+	box->word[AT] = 2 * PAGE;
+	worker_start(&p, load, 0);
+	CHECK(fault_comes(&p, at) && ask(&p, at) == RM_FAULT_RESULT_WAIT);
+	CHECK(event_wait(RM_EVENT_PAGER_READ).read.first == 2);
+	CHECK_OK(rm_pager_fail(pager, &fails));
+	CHECK(worker_ends(&p) && box->word[1] == E_GONE && box->word[FAILED_AT] == at);
+	/* NOWAIT. */
+	guard->flags = GUARD_NOWAIT;
+	box->word[AT] = PAGE;
+	worker_start(&p, load, 0);
+	CHECK(fault_comes(&p, at - PAGE) && ask(&p, at - PAGE) == RM_FAULT_RESULT_RESUME);
+	answer(&p);
+	CHECK(worker_ends(&p) && box->word[1] == E_AGAIN && box->word[FAILED_AT] == at - PAGE);
+	CHECK(event_wait(RM_EVENT_PAGER_READ).read.first == 1);
+	CHECK_OK(rm_pager_supply(pager, source, &supply));
+	for (unsigned int i = 0; i < 50 && !task_status(l.p.server->program.task).events; i++)
+		wait_ms(1);
+	CHECK(event_next(l.p.server->program.task).number == RM_EVENT_CLIENT_PAGE);
+	worker_start(&p, load, 0);
+	CHECK(worker_ends(&p) ||
+	      (fault_comes(&p, at - PAGE) && ask(&p, at - PAGE) == RM_FAULT_RESULT_RESUME));
+	answer(&p);
+	CHECK(worker_ends(&p) && box->word[1] == E_OK && box->word[VALUE] == 71);
+	/* Memory that is no client's: its own end. */
+	CHECK_OK(show_as(l.p.server->program.vspace, memory, 0, 4, RW, RM_REGION_FLAGS_FIXED,
+	                 RM_INHERIT_NONE, &own));
+	worker_start(&p, touch, own + 3 * PAGE);
+	CHECK(fault_comes(&p, own + 3 * PAGE) && ask(&p, own + 3 * PAGE) == RM_FAULT_RESULT_WAIT);
+	CHECK(event_wait(RM_EVENT_PAGER_READ).read.first == 3);
+	CHECK_OK(rm_pager_fail(pager, &fails));
+	const struct rm_task_died_event died = actor_died(l.p.server);
+	CHECK((died.status >> 8 & 0xff) == RM_FAULT_RESULT_LOST && died.at == own + 3 * PAGE);
+	CHECK_OK(hide(RT_VSPACE, from, 4));
+	slots_put((cptr_t[]){ pager, memory, source }, 3);
+	CHECK_OK(rm_dataspace_destroy(l.memory));
+	pair_stop(&p);
+	lent_end(&l);
+}
+
 const struct test handler_tests[] = {
 	{ "thread_pin", test_pin },
 	{ "handler_create, handler_set", test_registration },
@@ -530,5 +610,6 @@ const struct test handler_tests[] = {
 	{ "handler: its own faults", test_faults_itself },
 	{ "handler: what is left to rm", test_pass },
 	{ "handler: client memory that is gone", test_gone },
+	{ "handler: lent pages of a pager", test_paged_window },
 	{ 0 },
 };
