@@ -22,7 +22,6 @@
 #include <lib/range.h>
 
 enum phase { PREPARING, FAILED, MOVING, GIVEN };
-enum { STEPS_AT_ONCE = 2 };
 
 static struct donation *donation_away(struct interval *i)
 {
@@ -380,7 +379,7 @@ err_t on_donation_open(struct rm *rm, struct proto_request *request, struct task
 }
 
 /* Few pages are back at once, and what is left of the donation goes in steps. */
-static err_t return_few(struct rm *rm, struct donation *d, uint64_t id)
+static err_t return_few(struct rm *rm, struct donation *d)
 {
 	err_t err;
 	move_begin(d, true);
@@ -389,7 +388,8 @@ static err_t return_few(struct rm *rm, struct donation *d, uint64_t id)
 	bool home_is_gone = err == E_GONE && d->home->object.dying;
 	if (err != E_OK && !home_is_gone)
 		return err;
-	for (unsigned int i = 0; i < STEPS_AT_ONCE && slotmap_get(&rm->objects, id); i++)
+	(void)donation_work(rm, d); /* the end of its dataspace */
+	if (!d->dataspace)
 		(void)donation_work(rm, d);
 	return E_OK;
 }
@@ -412,7 +412,7 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 		return E_BUSY;
 	d->wipes = false;
 	if (d->away.end - d->away.start <= STEP_PAGES)
-		return return_few(rm, d, in->donation.raw);
+		return return_few(rm, d);
 	err_t err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATION_RETURN);
 	if (err != E_OK)
 		return err;

@@ -153,7 +153,7 @@ uint8_t rm_work_priority(const struct rm *rm)
 		uint8_t priority = job_priority(container_of(at, struct object, link));
 		best = priority > best ? priority : best;
 	}
-	return rm_has_jobs(rm) ? best : rm->refill_priority;
+	return rm_has_jobs(rm) ? best - (best > 0) : rm->refill_priority;
 }
 
 bool rm_step(struct rm *rm)

@@ -334,8 +334,9 @@ enum rm_fault_result share_gone(struct rm *rm, struct thread *thread, uint64_t a
 	struct session *s = object_of_kind(rm, *blamed, KIND_SESSION);
 	if (window->policy == RM_POLICY_SEVER && s) {
 		session_sever(rm, s, RM_REASON_VIOLATION);
-		for (unsigned int i = 0; i < CUT_STEPS && !session_is_cut(s); i++)
-			(void)session_step(rm, s);
+		bool over = session_is_cut(s);
+		for (unsigned int i = 0; i < CUT_STEPS && !over && !s->object.dying; i++)
+			over = session_step(rm, s);
 		if (!session_is_cut(s)) {
 			list_push_back(&s->faulted, &thread->fault.link);
 			return RM_FAULT_RESULT_WAIT;

@@ -84,6 +84,8 @@ _Noreturn static void helper_main(struct helper *helper)
 		switch (abi_msginfo_label(m.info)) {
 		case ORDER_WAIT:
 			(void)sel4_wait(helper->made->signal);
+			if (helper == &clock)
+				sel4_yield(); /* first it is the worker's turn */
 			break;
 		case ORDER_LATER:
 			sel4_yield(); /* until its next period */
@@ -142,8 +144,8 @@ static void wake(struct helper *helper)
 }
 
 /*
- * What there is to do the clock begins, if it has not been at work in this period; the worker does
- * the rest. A worker that is at work finds what else there is, if it is important enough.
+ * They are told what there is to do. A worker that is at work finds it itself, if it is important
+ * enough for that.
  */
 static void tell_helpers(bool by_helper)
 {
@@ -151,10 +153,6 @@ static void tell_helpers(bool by_helper)
 	if (!urgent && (busy ? rm.refill_priority <= worker_priority : !rm_has_work(&rm))) {
 		if (clock.waits && has_deadlines())
 			wake(&clock);
-		return;
-	}
-	if (clock.waits) {
-		wake(&clock);
 		return;
 	}
 	uint8_t priority = rm_work_priority(&rm);
@@ -168,6 +166,7 @@ static void tell_helpers(bool by_helper)
 		*cap = answer;
 	}
 	wake(&worker);
+	wake(&clock);
 }
 
 /* -- messages ---------------------------------------------------------------------------------- */

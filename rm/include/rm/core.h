@@ -635,8 +635,8 @@ static inline bool rm_has_jobs(const struct rm *rm)
 }
 
 /*
- * How important that is: as the most important of the threads may be that those pay for for whom
- * something is done (of many, the next few). 0: nobody waits for it.
+ * How important that is: just below the most important of the threads that those may pay for for
+ * whom something is done (of many, the next few); frames made ready in advance, as who took some.
  */
 uint8_t rm_work_priority(const struct rm *rm);
 

@@ -92,6 +92,7 @@ struct event {
 		struct rm_pager_detached_event detached;
 		struct rm_shared_event shared;
 		struct rm_donated_event donated;
+		struct rm_client_page_event client_page;
 		struct rm_share_recalled_event recalled;
 	};
 };
