@@ -274,7 +274,7 @@ err_t on_thread_fault(struct rm *rm, struct proto_request *, struct thread *thre
 	        fault_resolve(rm, thread->task->vspace, in->at, in->access, fault);
 	const struct region *r = region_find(fault->vspace, in->at);
 	bool in_window = r && r->share;
-	/* What would not wait goes on by its guard, with AGAIN: rm's affair, who tells of the page. */
+	/* What would not wait goes on by its guard, with AGAIN: that is for rm, who tells of it. */
 	if (result == RM_FAULT_RESULT_WAIT && fault->paged && share_hurries(rm, thread))
 		result = share_again(rm, thread);
 	if (result == RM_FAULT_RESULT_GONE || (result == RM_FAULT_RESULT_LOST && in_window))
