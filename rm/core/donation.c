@@ -140,6 +140,7 @@ static void donate_answer(struct rm *rm, const struct donation *d, struct waiter
 static void move_end(struct rm *rm, struct donation *d, err_t err)
 {
 	struct list *waiter = list_first(&d->working);
+	assert(d->home && d->dataspace); /* both wait for that */
 	bool returned = d->returns && (err == E_OK || (err == E_GONE && d->home->object.dying));
 	d->home->giving = d->dataspace->giving = NULL;
 	d->phase = GIVEN;

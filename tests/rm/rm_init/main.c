@@ -38,7 +38,7 @@ enum { TEST_PAGES = 16 * MIB_PAGES };
 /* Main's own memory is all mapped: a page that moved would not be. */
 static void lay_out(void)
 {
-	struct rm_vspace_populate_out out;
+	struct rm_vspace_populate_out out = { 0 };
 	do
 		CHECK_OK(rm_vspace_populate(RT_VSPACE, &out));
 	while (out.made > 0);
