@@ -499,7 +499,7 @@ static void work_end(struct rm *rm, struct dataspace *ds)
 err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank *bank,
                            uint64_t first, uint64_t size, struct dataspace **made)
 {
-	if (source->copy || source->giving || source->object.dying || source->work != WORK_NONE)
+	if (dataspace_is_busy(source) || source->object.dying)
 		return E_BUSY;
 	if (source->kind == RM_DATASPACE_KIND_PAGED || source->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_UNSUPPORTED;
@@ -726,18 +726,6 @@ void dataspace_detach(struct rm *rm, struct dataspace *ds)
 	dataspace_wake(rm, ds);
 }
 
-/* Nothing of the region is mapped: it shows nothing any more. */
-void region_lose(struct region *r)
-{
-	struct dataspace *ds = r->dataspace;
-	r->dataspace = NULL;
-	list_remove(&r->link);
-	ds->regions_count--;
-	ds->object.holders--;
-	if (ds->copy)
-		ds->copy->hidden = 0;
-}
-
 /* The next region shows nothing. False: there is none. */
 static bool cut_region(struct rm *rm, struct dataspace *ds)
 {
@@ -747,7 +735,7 @@ static bool cut_region(struct rm *rm, struct dataspace *ds)
 	struct region *r = container_of(link, struct region, link);
 	if (!unmap_step(rm, r->vspace, r->interval.start, r->interval.end))
 		return true;
-	region_lose(r);
+	region_hide(rm, r);
 	return true;
 }
 
@@ -913,7 +901,7 @@ err_t on_dataspace_resize(struct rm *rm, struct proto_request *request, struct d
 {
 	if (!(rights_of(request->badge) & RM_RIGHT_WRITE))
 		return E_PERM;
-	if (ds->work != WORK_NONE || ds->copy || ds->giving || ds->donation || ds->flags ||
+	if (dataspace_is_busy(ds) || ds->donation || ds->flags ||
 	    ds->kind == RM_DATASPACE_KIND_DEVICE)
 		return E_BUSY;
 	if (in->size < ds->size && ds->seals > 0)

@@ -21,8 +21,6 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum phase { PREPARING, FAILED, MOVING, GIVEN };
-
 static struct donation *donation_away(struct interval *i)
 {
 	return i ? container_of(i, struct donation, away) : NULL;
@@ -143,7 +141,7 @@ static void move_end(struct rm *rm, struct donation *d, err_t err)
 	assert(d->home && d->dataspace); /* both wait for that */
 	bool returned = d->returns && (err == E_OK || (err == E_GONE && d->home->object.dying));
 	d->home->giving = d->dataspace->giving = NULL;
-	d->phase = GIVEN;
+	d->phase = DONATION_GIVEN;
 	d->cursor = 0;
 	if (!d->object.dying)
 		job_end(rm, &d->object);
@@ -167,17 +165,17 @@ static err_t move_step(struct rm *rm, struct donation *d)
 {
 	const struct move m = move_of(d);
 	switch (d->phase) {
-	case PREPARING:
+	case DONATION_PREPARING:
 		d->error = prepare(rm, d, &m);
 		if (d->error == E_OK) {
-			d->phase = MOVING;
+			d->phase = DONATION_MOVING;
 			d->took = true;
 			d->cursor = 0;
 		} else if (d->error != E_PENDING) {
-			d->phase = FAILED;
+			d->phase = DONATION_FAILED;
 		}
 		return E_PENDING;
-	case FAILED:
+	case DONATION_FAILED:
 		if (!unprepare(d, &m))
 			return E_PENDING;
 		break;
@@ -194,7 +192,7 @@ static void move_begin(struct donation *d, bool returns)
 {
 	d->home->giving = d->dataspace->giving = d;
 	d->returns = returns;
-	d->phase = PREPARING;
+	d->phase = DONATION_PREPARING;
 	d->cursor = 0;
 }
 
@@ -276,7 +274,7 @@ void donation_lose(struct rm *rm, struct donation *d)
 /* A part of a move, or of the donation's end. True: it is over, or goes on later. */
 bool donation_work(struct rm *rm, struct donation *d)
 {
-	if (d->phase != GIVEN)
+	if (d->phase != DONATION_GIVEN)
 		return move_step(rm, d) != E_PENDING && !d->object.dying;
 	if (d->dataspace) {
 		list_remove(&d->object.link); /* until donation_lose */
@@ -325,10 +323,10 @@ static err_t donation_new(struct rm *rm, struct session *s, struct dataspace *ho
 err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
                 struct dataspace *home, const struct rm_donate_in *in, struct rm_donate_out *out)
 {
-	struct session *s = session_of_client(rm, task, in->session.raw);
+	struct session *s = session_to_give(rm, task, in->session.raw);
 	const struct bank *bank = home->object.bank;
 	struct donation *d;
-	if (!s || s->state != RM_SESSION_STATE_OPEN || !s->server)
+	if (!s)
 		return E_GONE;
 	if (rights_of(request->cap_badges[0]) != FACET_RIGHTS)
 		return E_PERM;
@@ -337,8 +335,8 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 	if (home->kind == RM_DATASPACE_KIND_PAGED || home->kind == RM_DATASPACE_KIND_DEVICE ||
 	    home->backing || home->lost)
 		return E_UNSUPPORTED;
-	if (home->flags || home->seals > 0 || home->giving || home->copy ||
-	    home->work != WORK_NONE || !donation_spares(home, in->first, in->first + in->size))
+	if (home->flags || home->seals > 0 || dataspace_is_busy(home) ||
+	    !donation_spares(home, in->first, in->first + in->size))
 		return E_BUSY;
 	if (in->size > bank->limit - bank->used + home->resident)
 		return E_LIMIT;
@@ -366,7 +364,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 static struct donation *donation_of(struct rm *rm, const struct task *task, uint64_t id)
 {
 	struct donation *d = object_of_kind(rm, id, KIND_DONATION);
-	return d && d->phase == GIVEN && !d->dataspace->object.dying && d->session &&
+	return d && d->phase == DONATION_GIVEN && !d->dataspace->object.dying && d->session &&
 	                       d->session->server == task
 	               ? d
 	               : NULL;
@@ -408,8 +406,7 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 		object_kill(rm, &d->object);
 		return E_OK;
 	}
-	if (d->home->giving || d->home->copy || d->home->work != WORK_NONE ||
-	    d->dataspace->giving || d->dataspace->copy)
+	if (dataspace_is_busy(d->home) || dataspace_is_busy(d->dataspace))
 		return E_BUSY;
 	d->wipes = false;
 	if (d->away.end - d->away.start <= STEP_PAGES)

@@ -62,11 +62,6 @@ static struct region *find_region(struct vspace *vspace, uint64_t address)
 	return r;
 }
 
-static uint64_t index_of(const struct region *r, uint64_t address)
-{
-	return r->first + (address - r->interval.start) / PAGE;
-}
-
 /* What is behind a page that is not in the region's own dataspace. */
 static struct dataspace *source_of(struct dataspace *ds, uint64_t index)
 {
@@ -101,7 +96,7 @@ static bool may_fill(struct dataspace *ds, uint64_t index)
 static bool map_neighbour(struct rm *rm, struct region *r, uint64_t address, bool fills)
 {
 	struct dataspace *ds = r->dataspace;
-	uint64_t index = index_of(r, address);
+	uint64_t index = region_index(r, address);
 	bool shared;
 	if (index >= ds->size)
 		return false;
@@ -154,7 +149,7 @@ static bool shows_large(const struct region *r, uint64_t address)
 {
 	uint64_t base = range_align_down(address, 1ull << LARGE_BITS);
 	return base >= r->interval.start && base + (1ull << LARGE_BITS) <= r->interval.end &&
-	       index_of(r, base) % LARGE_PAGES == 0 && may_map_large(r->vspace, base);
+	       region_index(r, base) % LARGE_PAGES == 0 && may_map_large(r->vspace, base);
 }
 
 static err_t map_large(struct rm *rm, struct region *r, uint64_t address, const struct page *page)
@@ -173,7 +168,7 @@ static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
 {
 	struct dataspace *ds = r->dataspace;
 	const struct bank *bank = ds->object.bank;
-	uint64_t index = index_of(r, address), next = index;
+	uint64_t index = region_index(r, address), next = index;
 	if (address % (1ull << LARGE_BITS) != 0 || ds->backing || ds->flags ||
 	    bank->limit - bank->used < LARGE_BANK_MIN || index + LARGE_PAGES > ds->size ||
 	    !shows_large(r, address) || !donation_spares(ds, index, index + LARGE_PAGES) ||
@@ -189,8 +184,8 @@ static bool fill_large(struct rm *rm, struct region *r, uint64_t address)
 static bool may_show_large(const struct region *r, uint64_t address, bool writes,
                            const struct page *page)
 {
-	return dataspace_is_whole(r->dataspace, index_of(r, address)) && shows_large(r, address) &&
-	       !(writes && page->holders > 1);
+	return dataspace_is_whole(r->dataspace, region_index(r, address)) &&
+	       shows_large(r, address) && !(writes && page->holders > 1);
 }
 
 /* The page is taken out of a large one. */
@@ -198,7 +193,7 @@ static err_t split(struct rm *rm, const struct region *r, uint64_t address)
 {
 	/* What has a backing has no large pages of its own. */
 	struct dataspace *ds = r->dataspace->backing ? r->dataspace->backing : r->dataspace;
-	return dataspace_split(rm, ds, index_of(r, address));
+	return dataspace_split(rm, ds, region_index(r, address));
 }
 
 /* The page is in a large one: that is mapped, or it is taken out of it. PENDING: that. */
@@ -234,9 +229,9 @@ enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_
 	if (window && !share)
 		return RM_FAULT_RESULT_GONE;
 	bool stays = share && share->sealed;
-	if (!ds || (ds->object.dying && !stays) || index_of(r, address) >= ds->size)
+	if (!ds || (ds->object.dying && !stays) || region_index(r, address) >= ds->size)
 		return window ? RM_FAULT_RESULT_GONE : RM_FAULT_RESULT_LOST;
-	uint64_t index = index_of(r, address);
+	uint64_t index = region_index(r, address);
 	if (ds->copy) {
 		list_push_back(&ds->waiters, &fault->link);
 		fault->told = true;
@@ -308,7 +303,7 @@ static err_t have_page(struct rm *rm, struct region *r, uint64_t address, bool w
                        struct page **page)
 {
 	struct dataspace *ds = r->dataspace;
-	uint64_t index = index_of(r, address);
+	uint64_t index = region_index(r, address);
 	bool shared;
 	err_t err = E_OK;
 	*page = dataspace_page(ds, index, &shared);

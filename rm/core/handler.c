@@ -30,11 +30,6 @@ _Static_assert(sizeof(struct pins) <= RECORD_BYTES);
 
 /* -- pinning ----------------------------------------------------------------------------------- */
 
-static uint64_t index_at(const struct region *r, uint64_t address)
-{
-	return r->first + (address - r->interval.start) / PAGE;
-}
-
 /* The region, if what it shows there is the thread's own memory to pin. */
 static err_t find_own(const struct thread *thread, uint64_t address, uint8_t rights,
                       struct region **found)
@@ -79,7 +74,7 @@ err_t page_pin_at(struct rm *rm, struct thread *thread, uint64_t address, uint8_
 	if (err != E_OK)
 		return err;
 	err = map_own(rm, vspace, address, r->rights);
-	uint64_t index = index_at(r, address);
+	uint64_t index = region_index(r, address);
 	if (err == E_OK)
 		err = dataspace_split(rm, r->dataspace, index);
 	struct page *page = err == E_OK ? dataspace_page(r->dataspace, index, &shared) : NULL;
@@ -118,8 +113,8 @@ static bool shows(const struct vspace *vspace, uint64_t address, const struct pa
 {
 	const struct region *r = region_find(vspace, address);
 	bool shared;
-	return r && r->dataspace && page && index_at(r, address) < r->dataspace->size &&
-	       dataspace_page(r->dataspace, index_at(r, address), &shared) == page;
+	return r && r->dataspace && page && region_index(r, address) < r->dataspace->size &&
+	       dataspace_page(r->dataspace, region_index(r, address), &shared) == page;
 }
 
 /* What is at the address is a page that the thread has pinned. */

@@ -132,6 +132,11 @@ static inline bool page_is_large(const struct rm *rm, const struct page *page)
 {
 	return chunk_of(rm, page->frame)->kind == CHUNK_LARGE;
 }
+/* Its pages are being copied, donated or taken away: nothing else of that kind may begin. */
+static inline bool dataspace_is_busy(const struct dataspace *ds)
+{
+	return ds->copy || ds->giving || ds->work != WORK_NONE;
+}
 bool dataspace_is_whole(const struct dataspace *ds, uint64_t index);
 err_t dataspace_fill_large(struct rm *rm, struct dataspace *ds, uint64_t index);
 err_t dataspace_split(struct rm *rm, struct dataspace *ds, uint64_t index);
@@ -164,7 +169,6 @@ bool page_pin(struct bank *bank, struct page *page);
 /* -- device.c -------------------------------------------------------------------------------- */
 err_t device_init(struct rm *rm, const struct rm_boot *boot);
 void device_put(struct rm *rm, frame_t f);
-void region_lose(struct region *region);
 err_t dataspace_put_page(struct rm *rm, struct dataspace *ds, uint64_t index, struct page *page);
 
 /* -- vspace.c: regions, tables, mappings; fault.c -------------------------------------------- */
@@ -183,6 +187,12 @@ err_t region_new(struct rm *rm, struct vspace *vspace, const struct region *like
 err_t vspace_new(struct rm *rm, struct bank *bank, struct vspace **made);
 bool vspace_reap(struct rm *rm, struct vspace *vspace);
 struct region *region_find(const struct vspace *vspace, uint64_t address);
+void region_hide(struct rm *rm, struct region *region);
+/* The page of its dataspace that a region shows at an address. */
+static inline uint64_t region_index(const struct region *r, uint64_t address)
+{
+	return r->first + (address - r->interval.start) / PAGE;
+}
 err_t region_place(const struct vspace *vspace, uint64_t pages, uint64_t *start);
 unsigned int region_attributes(const struct region *region);
 enum rm_fault_result fault_resolve(struct rm *rm, struct vspace *vspace, uint64_t address,
@@ -257,6 +267,7 @@ bool session_is_cut(const struct session *session);
 struct session *session_of(const struct rm *rm, const struct task *task, uint64_t id);
 struct session *session_of_server(const struct rm *rm, const struct task *task, uint64_t id);
 struct session *session_of_client(const struct rm *rm, const struct task *task, uint64_t id);
+struct session *session_to_give(const struct rm *rm, const struct task *task, uint64_t id);
 
 /* -- share.c --------------------------------------------------------------------------------- */
 bool share_reap(struct rm *rm, struct share *share);

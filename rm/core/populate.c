@@ -50,7 +50,7 @@ static uint64_t end_of(const struct region *r)
 static uint64_t next_page(const struct region *r, uint64_t address)
 {
 	const struct dataspace *ds = r->dataspace;
-	uint64_t index = r->first + (address - r->interval.start) / PAGE;
+	uint64_t index = region_index(r, address);
 	uint64_t page = index, large = index / LARGE_PAGES, next = UINT64_MAX;
 	if (!ds->lost || ds->backing)
 		return address;

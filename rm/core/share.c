@@ -226,7 +226,7 @@ bool share_reap(struct rm *rm, struct share *share)
 	if (r && unmap_step(rm, r->vspace, r->interval.start, r->interval.end)) {
 		if (r->policy == RM_POLICY_SEVER)
 			r->session = session_to_blame(rm, share);
-		region_lose(r);
+		region_hide(rm, r);
 	}
 	if (child || r)
 		return false;
@@ -289,6 +289,11 @@ static volatile struct guard *guard_of(struct rm *rm, const struct thread *threa
 	return buffer ? (volatile struct guard *)(buffer + GUARD_OFFSET) : NULL;
 }
 
+static bool guard_covers(const volatile struct guard *guard, uint64_t address)
+{
+	return address >= guard->low && address < guard->high;
+}
+
 /* The thread's guard says how it goes on; without one the access is the server's own mistake. */
 static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thread,
                                         struct region *window, uint64_t address, err_t why)
@@ -298,8 +303,8 @@ static enum rm_fault_result guard_apply(struct rm *rm, const struct thread *thre
 	if (!guard)
 		return RM_FAULT_RESULT_NO_MEMORY;
 	uint64_t mode = guard->mode, landing = guard->landing, stack = guard->stack;
-	if (address < guard->low || address >= guard->high || landing >= RM_USER_TOP ||
-	    stack >= RM_USER_TOP || (mode != GUARD_ABORT && mode != GUARD_SUBSTITUTE))
+	if (!guard_covers(guard, address) || landing >= RM_USER_TOP || stack >= RM_USER_TOP ||
+	    (mode != GUARD_ABORT && mode != GUARD_SUBSTITUTE))
 		return RM_FAULT_RESULT_GONE;
 	if (mode == GUARD_SUBSTITUTE) {
 		enum rm_fault_result result = substitute(rm, window, address);
@@ -362,7 +367,7 @@ bool share_hurries(struct rm *rm, const struct thread *thread)
 	const struct region *window = region_find(thread->task->vspace, address);
 	volatile struct guard *guard = window && window->share ? guard_of(rm, thread) : NULL;
 	return guard && guard->flags & GUARD_NOWAIT && guard->mode != GUARD_NONE &&
-	       address >= guard->low && address < guard->high;
+	       guard_covers(guard, address);
 }
 
 /* It goes on without the page, and its task is told when that has come. */
@@ -423,12 +428,12 @@ err_t on_share_create(struct rm *rm, struct proto_request *request, struct task 
                       struct dataspace *ds, const struct rm_share_create_in *in,
                       struct rm_share_create_out *out)
 {
-	struct session *s = session_of_client(rm, task, in->session.raw);
+	struct session *s = session_to_give(rm, task, in->session.raw);
 	const struct bank *bank = ds->object.bank;
 	uint8_t rights = rights_of(request->cap_badges[0]);
 	bool sealed = in->class == RM_SHARE_CLASS_SEALED;
 	struct share *share;
-	if (!s || s->state != RM_SESSION_STATE_OPEN || !s->server)
+	if (!s)
 		return E_GONE;
 	if (!in->rights || in->rights & ~(rights & (RM_RIGHT_READ | RM_RIGHT_WRITE)) ||
 	    (sealed && rights != FACET_RIGHTS))
@@ -466,8 +471,8 @@ err_t on_share_pass(struct rm *rm, struct proto_request *, struct task *task,
                     const struct rm_share_pass_in *in, struct rm_share_pass_out *out)
 {
 	struct share *share = share_of_server(rm, task, in->share.raw), *child;
-	struct session *s = session_of_client(rm, task, in->session.raw);
-	if (!share || !is_open(share) || !s || s->state != RM_SESSION_STATE_OPEN || !s->server)
+	struct session *s = session_to_give(rm, task, in->session.raw);
+	if (!share || !is_open(share) || !s)
 		return E_GONE;
 	if (!in->rights || in->rights & ~share->rights)
 		return E_PERM;

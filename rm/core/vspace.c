@@ -441,7 +441,8 @@ static void region_show_after(struct region *r, struct region *upper)
 		ds->copy->cursor++;
 }
 
-static void region_hide(struct rm *rm, struct region *r)
+/* It shows nothing any more; nothing of it is mapped. */
+void region_hide(struct rm *rm, struct region *r)
 {
 	struct dataspace *ds = r->dataspace;
 	list_remove(&r->link);
@@ -932,7 +933,7 @@ err_t on_vspace_read(struct rm *rm, struct proto_request *, struct vspace *vspac
 		if (!r || !r->dataspace || r->dataspace->kind == RM_DATASPACE_KIND_DEVICE ||
 		    !(r->rights & RM_RIGHT_READ))
 			break;
-		uint64_t index = r->first + (at - r->interval.start) / PAGE;
+		uint64_t index = region_index(r, at);
 		struct page *page = dataspace_page(r->dataspace, index, &shared);
 		const char *content = page ? page_content(rm, page, index) : NULL;
 		if (!content)

@@ -7,9 +7,6 @@
 #include "world.h"
 #include <string.h>
 
-/* As in rm/core/donation.c. */
-enum { GIVEN = 3 };
-
 static const struct donation *donation(const struct model_donation *m)
 {
 	const struct object *o = slotmap_get(&w.rm.objects, m->id);
@@ -71,10 +68,10 @@ void donate_follow(void)
 		const struct donation *d = m->id ? donation(m) : NULL;
 		if (!m->id)
 			continue;
-		if (m->takes && d && d->phase == GIVEN && d->owed > 0)
+		if (m->takes && d && d->phase == DONATION_GIVEN && d->owed > 0)
 			was_given(m, d);
 		/* Over; else its session ended meanwhile, and nothing came back. */
-		bool over = !d || (d->object.dying && d->phase == GIVEN);
+		bool over = !d || (d->object.dying && d->phase == DONATION_GIVEN);
 		if (m->returns && over && (!d || d->owed != m->owed))
 			was_returned(m);
 		m->returns &= !over;
@@ -91,7 +88,7 @@ void donate_sent(const struct sent *s, bool parked)
 	const struct dataspace *home;
 	switch (s->method) {
 	case RM_METHOD_DONATE:
-		home = slotmap_get(&w.rm.objects, s->cap_badges[0] << 4 >> 4);
+		home = slotmap_get(&w.rm.objects, ID(s->cap_badges[0]));
 		if (parked && home && home->giving)
 			(void)add(home->giving, slotmap_id(&w.rm.objects, home),
 			          (uint8_t)s->words[3] == RM_CONTENTS_WIPED);
@@ -119,8 +116,7 @@ void donate_answered(const struct sent *s, bool well, const uint64_t *words)
 	} else if (s->method == RM_METHOD_DONATE && well && !find(words[0])) {
 		const struct donation *d = slotmap_get(&w.rm.objects, words[0]);
 		MUST(d, "a donation that was made is not there");
-		was_given(add(d, s->cap_badges[0] << 4 >> 4,
-		              (uint8_t)s->words[3] == RM_CONTENTS_WIPED),
+		was_given(add(d, ID(s->cap_badges[0]), (uint8_t)s->words[3] == RM_CONTENTS_WIPED),
 		          d);
 	}
 }
@@ -128,7 +124,7 @@ void donate_answered(const struct sent *s, bool well, const uint64_t *words)
 /* What an access to a page must come to as far as donations are concerned. OK: as ever. */
 enum expected donate_expect(const struct model_dataspace *m, uint64_t index)
 {
-	if (m->core->donation && m->core->donation->phase != GIVEN)
+	if (m->core->donation && m->core->donation->phase != DONATION_GIVEN)
 		return X_ANY;
 	for (unsigned int i = 0; i < MODEL_DONATIONS; i++) {
 		const struct model_donation *it = &w.donation[i];
@@ -144,7 +140,7 @@ enum expected donate_expect(const struct model_dataspace *m, uint64_t index)
 /* Pages of it are on their way. */
 bool donate_moves(const struct model_dataspace *m)
 {
-	return m->core->giving || (m->core->donation && m->core->donation->phase != GIVEN);
+	return m->core->giving || (m->core->donation && m->core->donation->phase != DONATION_GIVEN);
 }
 
 /* -- programs ---------------------------------------------------------------------------------- */
@@ -178,7 +174,7 @@ static void copy(uint32_t memory, uint32_t bank)
 	struct request r = {
 		.method = RM_METHOD_DATASPACE_CLONE, .target = memory, .caps = 1, .cap = { bank }
 	};
-	const struct model_dataspace *m = model_dataspace(w.held[memory].badge << 4 >> 4);
+	const struct model_dataspace *m = model_dataspace(ID(w.held[memory].badge));
 	if (!m || !m->size || m->size > 2000)
 		return;
 	r.words[1] = m->size;
@@ -190,7 +186,7 @@ static void give(const struct session *s, uint32_t client)
 {
 	int memory = pick(KIND_DATASPACE);
 	const struct model_dataspace *m =
-	        memory < 0 ? NULL : model_dataspace(w.held[memory].badge << 4 >> 4);
+	        memory < 0 ? NULL : model_dataspace(ID(w.held[memory].badge));
 	if (!m || !m->size)
 		return;
 	struct rm_donate_in in = { .session = { slotmap_id(&w.rm.objects, s) },
@@ -216,7 +212,7 @@ static void use(const struct donation *d, uint32_t server, int space)
 		             .target = server,
 		             .words = { slotmap_id(&w.rm.objects, d) },
 		             .length = 1 };
-	struct model_space *s = space < 0 ? NULL : model_space(w.held[space].badge << 4 >> 4);
+	struct model_space *s = space < 0 ? NULL : model_space(ID(w.held[space].badge));
 	if (one_in(3)) {
 		r.method = RM_METHOD_DONATION_RETURN;
 		r.words[1] = 1 + below(2);
@@ -300,7 +296,7 @@ void donate_chance(void)
 		return;
 	int client = held_of(&s->client->object), server = held_of(&s->server->object);
 	const struct donation *d = nth(s, below(3));
-	if (d && d->phase == GIVEN && server >= 0 && one_in(2))
+	if (d && d->phase == DONATION_GIVEN && server >= 0 && one_in(2))
 		use(d, (uint32_t)server, held_of(&s->server->vspace->object));
 	else if (client >= 0 && !model_is_crowded())
 		give(s, (uint32_t)client);

@@ -288,7 +288,7 @@ static int some_memory(uint8_t class)
 	int memory = pick(KIND_DATASPACE);
 	bool paged = class == RM_SHARE_CLASS_FAULTABLE && one_in(2);
 	for (unsigned int i = 0; paged && memory >= 0 && i < 20; i++) {
-		const struct model_dataspace *ds = model_dataspace(w.held[memory].badge << 4 >> 4);
+		const struct model_dataspace *ds = model_dataspace(ID(w.held[memory].badge));
 		if (ds && ds->paged && !ds->lost)
 			break;
 		memory = pick(KIND_DATASPACE);
@@ -300,7 +300,7 @@ static void lend(const struct session *s, uint8_t class)
 {
 	int memory = some_memory(class);
 	const struct model_dataspace *ds =
-	        memory < 0 ? NULL : model_dataspace(w.held[memory].badge << 4 >> 4);
+	        memory < 0 ? NULL : model_dataspace(ID(w.held[memory].badge));
 	if (!s || !ds || !ds->size)
 		return;
 	struct rm_share_create_in in = { .session = { id_of(s) },

@@ -6,8 +6,6 @@
 #include "world.h"
 #include <string.h>
 
-#define ID(badge) ((badge) << 4 >> 4)
-
 /* -- making them up ---------------------------------------------------------------------------- */
 
 static uint64_t some_pages(void)

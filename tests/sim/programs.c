@@ -21,7 +21,7 @@ static struct model_space *space_by_pml4(uint32_t pml4)
 /* What became of the fault of a thread that does not go on: its task's status says so. */
 static enum rm_fault_result crash_result(uint64_t badge)
 {
-	const struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	const struct object *o = slotmap_get(&w.rm.objects, ID(badge));
 	MUST(o && o->kind == KIND_THREAD, "a thread is no more that faults");
 	const struct task *task = ((const struct thread *)o)->task;
 	return task->state == RM_TASK_STATE_DEAD ? (task->status >> 8 & 255) : RM_FAULT_RESULT_WAIT;
@@ -55,7 +55,7 @@ enum { LANDING = 0x5000, STACK = 0x6000 };
 /* The thread's guard record, if it touches client memory by a guard; NULL: it does without. */
 static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t address)
 {
-	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	const struct thread *thread = slotmap_get(&w.rm.objects, ID(badge));
 	if (!thread || !model_share_at(s, address) || one_in(4))
 		return NULL;
 	char *buffer = frame_window(&w.rm, thread->buffer->frame);
@@ -127,13 +127,13 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	struct guard *guard = guard_up(s, badge, address), told = { 0 };
 	uint64_t share = model_share_at(s, address);
 	bool was_open = lend_session_open(share);
-	const struct thread *thread = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	const struct thread *thread = slotmap_get(&w.rm.objects, ID(badge));
 	bool unpinned = thread->handler_endpoint && !thread_has_pinned(thread, address);
 	bool goes_on = fault(t, FAULT_VM, words, 4);
 	MUST(!was_open || lend_session_open(share) || lend_may_blame(share),
 	     "a session is severed for what was taken away further up (I17)");
 	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
-	thread = slotmap_get(&w.rm.objects, badge << 4 >> 4); /* if it is still there */
+	thread = slotmap_get(&w.rm.objects, ID(badge)); /* if it is still there */
 	if (guard) {
 		told = *guard;
 		*guard = w.guard_was;
@@ -323,7 +323,7 @@ static int held_thread(const struct thread *thread)
 {
 	uint64_t id = slotmap_id(&w.rm.objects, thread);
 	for (uint32_t i = 0; i < w.held_count; i++)
-		if (w.held[i].kind == KIND_THREAD && w.held[i].badge << 4 >> 4 == id &&
+		if (w.held[i].kind == KIND_THREAD && ID(w.held[i].badge) == id &&
 		    sim_is_held(&w.kernel, w.held[i].cap))
 			return (int)i;
 	return -1;
@@ -399,8 +399,8 @@ static void access_by(struct model_space *s, uint32_t t, uint64_t address, enum 
 		if (access != RM_ACCESS_EXECUTE)
 			model_touch(s, address, access == RM_ACCESS_WRITE, frame);
 	} else if (faults_to_rm(t)) {
-		const struct thread *thread = slotmap_get(
-		        &w.rm.objects, sim_thread_handler(&w.kernel, t)->badge << 4 >> 4);
+		const struct thread *thread =
+		        slotmap_get(&w.rm.objects, ID(sim_thread_handler(&w.kernel, t)->badge));
 		if (thread->handler_endpoint && !one_in(40))
 			return; /* that would be the end of it */
 		tcb->access = access;

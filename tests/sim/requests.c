@@ -12,7 +12,7 @@
 bool is_gone(const struct held *it)
 {
 	return !sim_is_held(&w.kernel, it->cap) ||
-	       (it->kind < KIND_SESSION && !slotmap_get(&w.rm.objects, it->badge << 4 >> 4));
+	       (it->kind < KIND_SESSION && !slotmap_get(&w.rm.objects, ID(it->badge)));
 }
 
 uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
@@ -65,7 +65,7 @@ int held_of(const struct object *o)
 {
 	uint64_t id = slotmap_id(&w.rm.objects, o);
 	for (uint32_t i = 0; i < w.held_count; i++)
-		if (w.held[i].badge << 4 >> 4 == id && w.held[i].kind < HELD_SESSION &&
+		if (ID(w.held[i].badge) == id && w.held[i].kind < HELD_SESSION &&
 		    sim_is_held(&w.kernel, w.held[i].cap))
 			return (int)i;
 	return -1;
@@ -73,7 +73,7 @@ int held_of(const struct object *o)
 
 struct model_space *vspace_of(int held)
 {
-	return held < 0 ? NULL : model_space(w.held[held].badge << 4 >> 4);
+	return held < 0 ? NULL : model_space(ID(w.held[held].badge));
 }
 
 static void remember(uint64_t id)
@@ -83,7 +83,7 @@ static void remember(uint64_t id)
 
 static uint8_t kind_of_badge(uint64_t badge)
 {
-	const struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	const struct object *o = slotmap_get(&w.rm.objects, ID(badge));
 	if (!o)
 		return HELD_OTHER;
 	return o->kind == KIND_DATASPACE && badge >> FACET_SHIFT & FACET_OTHER ? KIND_PAGER
@@ -94,19 +94,17 @@ static uint8_t kind_of_badge(uint64_t badge)
 
 static struct model_dataspace *made_dataspace(uint64_t badge, uint16_t backing)
 {
-	struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	struct object *o = slotmap_get(&w.rm.objects, ID(badge));
 	MUST(o && o->kind == KIND_DATASPACE, "the dataspace that was made is not there");
 	return model_dataspace_new((struct dataspace *)o, backing);
 }
 
 static struct model_space *made_space(uint64_t badge)
 {
-	struct object *o = slotmap_get(&w.rm.objects, badge << 4 >> 4);
+	struct object *o = slotmap_get(&w.rm.objects, ID(badge));
 	MUST(o && o->kind == KIND_VSPACE, "the address space that was made is not there");
 	return model_space_new((struct vspace *)o);
 }
-
-#define ID(badge) ((badge) << 4 >> 4)
 
 /* A capability came with an answer. */
 static void take_cap(const struct sent *s, uint32_t cap, const uint64_t *words)

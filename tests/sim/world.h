@@ -28,6 +28,9 @@ static inline bool one_in(uint64_t n)
 
 /* -- who holds what ---------------------------------------------------------------------------- */
 
+/* The object that a badge of rm's is for. */
+#define ID(badge) ((badge) << 4 >> 4)
+
 /* Beside the kinds of rm's objects. */
 enum held_kind {
 	HELD_SESSION = 16, /* a client's: to a server */

@@ -213,7 +213,7 @@ static void check_leaf(struct walk *w, const struct vspace *vspace, const struct
 		const struct dataspace *behind = r->dataspace->backing;
 		if (behind && (behind->object.dying || behind->work == WORK_TRIM))
 			continue; /* it loses its pages one after the other */
-		uint64_t index = r->first + (address - r->interval.start) / PAGE;
+		uint64_t index = region_index(r, address);
 		page = dataspace_page(r->dataspace, index, &shared);
 		must(w, page && page->frame == m->frame, "what is mapped is the region's page");
 		must(w, !leaf->large || (i == 0 && dataspace_is_whole(r->dataspace, index)),

@@ -425,6 +425,9 @@ struct share {
 	struct event shared, recall;
 };
 
+/* A move of the pages is made ready, or undone; or under way; or there is none. */
+enum donation_phase { DONATION_PREPARING, DONATION_FAILED, DONATION_MOVING, DONATION_GIVEN };
+
 /* Pages that the session's client gave its server. */
 struct donation {
 	struct object object; /* in the session's bank */
@@ -439,7 +442,7 @@ struct donation {
 	uint64_t cursor; /* of a move: see donation.c */
 	struct list working;
 	err_t error;
-	uint8_t phase;
+	uint8_t phase; /* enum donation_phase */
 	bool took, returns, wipes;
 	struct event donated;
 };
