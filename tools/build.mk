@@ -5,6 +5,7 @@
 #                                with the libraries LIBS
 #   $(call image_as,NAME,DIR...,LIBS,FLAGS)   the same under another name, with compiler flags
 #   $(call library,DIR...)       build/lib/DIR.a for images, from DIR/*.c and DIR/*.S
+#   $(call whole_library,DIR,SOURCES)   the same as one object, with sources of other libraries
 #   $(call libc_image,NAME,DIR,libc rt lib,FLAGS)   image_as for a program that uses libc. Of the
 #                                functions that rt has as well, those of the first are linked
 #   $(call libc_library,DIR...)  a library whose sources may include libc's headers
@@ -119,6 +120,23 @@ $(B)/lib/$(1).a: $(call objects_in,user,$(1)) $(B)/sources
 	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
 endef
 library = $(foreach d,$(1),$(eval $(call library_rules,$(d))))
+
+# gcc optimises the sources of such a library as one program.
+WHOLE = $(if $(clang),,-flto -flto-partition=one)
+$(B)/whole/%.c.o: %.c $(made_of)
+	$(compile)
+	$(Q)$(CC) $(IMAGE_CFLAGS) $(WHOLE) $(call includes,$<) $(depflags) -c -o $@ $<
+define whole_library_rules
+all_sources += $(call sources_in,$(1))
+whole_objects := $(addsuffix .o,$(addprefix $(B)/whole/,$(call sources_in,$(1)) $(2)))
+all_objects += $$(whole_objects)
+$(B)/lib/$(1).a: $$(whole_objects) $(B)/sources
+	$$(say) LTO $$@; mkdir -p $$(@D); rm -f $$@
+	$$(Q)$$(if $$(clang),$$(LD) -r,$$(CC) $$(IMAGE_CFLAGS) $$(WHOLE) -nostdlib -r \
+		-flinker-output=nolto-rel) -o $$(@:.a=.o) $$(filter %.o,$$^)
+	$$(Q)$$(AR) rcsD $$@ $$(@:.a=.o)
+endef
+whole_library = $(eval $(call whole_library_rules,$(1),$(2)))
 
 # Images are kept apart by name, so that one directory can be compiled twice with different flags.
 define image_rules

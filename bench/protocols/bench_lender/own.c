@@ -215,7 +215,7 @@ void measure_own(void)
 	memory_touch(at, 1);
 	memory_touch(many_at, MANY);
 	/* The bar is 8,000; where the window comes to lie makes 600 of difference. */
-	show("share, map, touch, revoke one page", share_touch_revoke(few), "-");
+	show("share, map, touch, revoke one page", share_touch_revoke(few), "8000");
 	show("seal and release 256 pages, per page", seal_and_release(many, MANY), "300");
 	show("sever a session with 250 queued sends, per send", sever_with_sends(), "600");
 	while (next_event(&first) != RM_EVENT_SESSION_SEVERED)
