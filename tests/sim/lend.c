@@ -102,6 +102,13 @@ bool lend_session_open(uint64_t share)
 	return s && s->state == RM_SESSION_STATE_OPEN && share_at(share)->parent;
 }
 
+/* Its session is over, for it is said to be missing. */
+bool lend_is_violated(uint64_t share)
+{
+	const struct session *s = session_of_share(share);
+	return s && s->state == RM_SESSION_STATE_SEVERED && s->reason == RM_REASON_VIOLATION;
+}
+
 /* The client of its session took it away. */
 bool lend_may_blame(uint64_t share)
 {

@@ -373,13 +373,14 @@ static void run_many(uint64_t first, uint64_t count, uint64_t steps)
 	(void)printf("# %lu handlers, %lu faults that they were told of\n", w.handlers, w.handled);
 	(void)printf("# %lu requests, %lu faults, %lu accesses, %lu steps of rm, %lu answers, "
 	             "%lu large pages, %lu chunks moved, "
-	             "%lu windows, %lu guarded accesses, %lu would not wait, %lu sealed, %lu "
+	             "%lu windows, %lu guarded accesses, %lu would not wait, %lu forged, %lu "
+	             "sealed, %lu "
 	             "passed on, %lu released, "
 	             "%lu ends held up, %lu donations, %lu of them returned, %lu spaces laid out\n",
 	             w.requests, w.faults, w.accesses, w.steps_rm, w.answers,
 	             w.kernel.large_made - w.large_end, w.chunks_moved, w.windows, w.guarded,
-	             w.hurried, w.sealed_made, w.passed_on, w.released, w.held_up, w.donations,
-	             w.returned, w.laid_out);
+	             w.hurried, w.forgeries, w.sealed_made, w.passed_on, w.released, w.held_up,
+	             w.donations, w.returned, w.laid_out);
 	(void)printf("# at most %lu kernel ops for a request (method %u), %lu for a step (I5)\n",
 	             w.ops_request_max, w.ops_request_method, w.ops_step_max);
 	if (getenv("SIM_METHODS"))

@@ -427,6 +427,7 @@ void model_follow_growth(struct model_space *s)
 
 static void tell_space(const struct model_space *s)
 {
+	note("space %#lx", s->id);
 	for (unsigned int i = 0; i < s->regions; i++)
 		note("model: %#lx to %#lx, dataspace %#lx from %lu", s->region[i].start,
 		     s->region[i].end, w.ds[s->region[i].dataspace].id, s->region[i].first);
@@ -434,6 +435,15 @@ static void tell_space(const struct model_space *s)
 		note("core:  %#lx to %#lx from %lu%s", i->start, i->end,
 		     container_of(i, struct region, interval)->first,
 		     container_of(i, struct region, interval)->dataspace ? "" : " ended");
+}
+
+/* Where what the core has from an address on without a gap ends, or end. */
+static uint64_t covered_to(const struct model_space *s, uint64_t at, uint64_t end)
+{
+	const struct region *r;
+	while (at < end && (r = core_region(s, at)) != NULL)
+		at = r->interval.end;
+	return at < end ? at : end;
 }
 
 /* A clone is as its source is now; what the core made a copy of is found by its regions. */
@@ -449,6 +459,9 @@ void model_clone(struct model_space *to, struct model_space *from)
 		     "a region is inherited that must not be");
 		if (r.inherit == RM_INHERIT_NONE || (!core && (from->unsettled || is_dying(m))))
 			continue;
+		/* Of one that dies meanwhile, what comes later is not inherited. */
+		if (core && is_dying(m))
+			r.end = covered_to(to, r.start, r.end);
 		if (!core || !core->dataspace) {
 			/* Its dataspace has died, before or since. */
 			if (!is_dying(m)) {

@@ -52,6 +52,30 @@ static bool fault(uint32_t t, uint64_t label, const uint64_t *words, unsigned in
 
 enum { LANDING = 0x5000, STACK = 0x6000 };
 
+/* A record that no guard of rt's is: nothing is to come of it (attack 27). */
+static bool forge(struct guard *guard)
+{
+	switch (below(60)) {
+	case 0:
+		guard->mode = 3 + below(9);
+		return true;
+	case 1:
+		guard->landing = RM_USER_TOP + below(2) * PAGE;
+		return true;
+	case 2:
+		guard->stack = ~0ull - below(2) * PAGE;
+		return true;
+	case 3:
+		guard->low = guard->high;
+		return true;
+	case 4:
+		guard->high = guard->low;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* The thread's guard record, if it touches client memory by a guard; NULL: it does without. */
 static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t address)
 {
@@ -69,6 +93,8 @@ static struct guard *guard_up(struct model_space *s, uint64_t badge, uint64_t ad
 		                 .high = address + 8,
 		                 .landing = LANDING,
 		                 .stack = STACK };
+	w.forged = forge(guard);
+	w.forgeries += w.forged;
 	return guard;
 }
 
@@ -126,17 +152,22 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	uint64_t id = s->id, badge = sim_thread_handler(&w.kernel, t)->badge;
 	struct guard *guard = guard_up(s, badge, address), told = { 0 };
 	uint64_t share = model_share_at(s, address);
-	bool was_open = lend_session_open(share);
+	bool was_open = lend_session_open(share), was_honest = !lend_is_violated(share);
 	const struct thread *thread = slotmap_get(&w.rm.objects, ID(badge));
 	bool unpinned = thread->handler_endpoint && !thread_has_pinned(thread, address);
 	bool goes_on = fault(t, FAULT_VM, words, 4);
 	MUST(!was_open || lend_session_open(share) || lend_may_blame(share),
 	     "a session is severed for what was taken away further up (I17)");
+	MUST(!was_honest || x == X_GONE || x == X_ANY || model_is_poor(s, address) ||
+	             !lend_is_violated(share),
+	     "a session is severed for a page that is there (attack 28)");
 	enum rm_fault_result result = goes_on ? RM_FAULT_RESULT_RESUME : crash_result(badge);
 	thread = slotmap_get(&w.rm.objects, ID(badge)); /* if it is still there */
 	if (guard) {
 		told = *guard;
 		*guard = w.guard_was;
+		MUST(!w.forged || !told.result, "a forged guard is followed (attack 27)");
+		guard = w.forged ? NULL : guard;
 	}
 	MUST(unpinned == (!goes_on && result == RM_FAULT_RESULT_NOT_PINNED),
 	     "a fault at %#lx comes to %u, and what is there is %spinned", address, result,

@@ -159,10 +159,11 @@ struct world {
 	uint64_t handlers, handled; /* faults, by handlers */
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
-	uint64_t hurried, sealed_made, passed_on, released, held_up;
+	uint64_t hurried, forgeries, sealed_made, passed_on, released, held_up;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
 	struct guard guard_was;
+	bool forged;         /* the guard that is up is none */
 	uint64_t recent[32]; /* ids of sessions, roots, notifications */
 	struct model_dataspace ds[MODEL_DATASPACES];
 	struct model_page *pages;
@@ -246,6 +247,7 @@ uint64_t model_address(const struct model_space *s);
 void lend_reset(void);
 bool lend_is_firm(uint64_t share); /* sealed, and nobody may have ended it */
 bool lend_session_open(uint64_t share);
+bool lend_is_violated(uint64_t share);
 bool lend_may_blame(uint64_t share);
 void lend_taken(const struct sent *s);
 void lend_answered(const struct sent *s, const uint64_t *words);
