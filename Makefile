@@ -46,7 +46,7 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run trace test check text-check format iso bench \
-	bench-kernel bench-rm bench-protocols bench-hostile fuzz fuzz-proto mutants docs clean help
+	bench-kernel bench-rm bench-protocols bench-hostile fuzz fuzz-proto mutants docs size clean help
 
 all: $(kernels) $(images)
 
@@ -82,6 +82,9 @@ test: $(kernels) $(images) $(fake_guests) $(unit_tests) $(isos) | need-test
 # The other compiler builds everything too, without a warning.
 check: text-check $(tidied) $(alone) $(client_checked) | need-check
 	$(Q)$(MAKE) B=$(B)/other CC=$(if $(clang),gcc,clang) all
+
+size: | need-idl
+	$(Q)tools/size rm
 
 text-check: | need-check
 	$(Q)tools/check
@@ -175,5 +178,6 @@ help:
 #: make sim SEED=n       rm's core simulated: the history of a seed; STEPS=n (20000)
 #: make sim-mutants      mistakes planted in rm's core, each must be found
 #: make models           the protocols' models, exhaustively, and with mistakes planted
+#: make size             lines of each room, rm's file by file
 #: make clean            remove build/
 #: CC=clang chooses the compiler, JOBS=n the number of jobs, V=1 shows every command.
