@@ -46,8 +46,8 @@ RUN_KERNEL := $(or $(KERNEL),$(OUR_KERNEL))
 kernel_made := $(if $(KERNEL),,$(OUR_KERNEL))
 
 .PHONY: all kernel images tests-images run trace test check text-check format iso bench \
-	bench-kernel bench-rm bench-protocols bench-hostile fuzz fuzz-proto mutants docs size clean \
-	help
+	bench-kernel bench-rm bench-protocols bench-hostile fuzz fuzz-proto mutants docs size \
+	clean help
 
 all: $(kernels) $(images)
 
