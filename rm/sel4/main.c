@@ -247,8 +247,6 @@ static bool handle(struct sel4_msg *m)
 _Noreturn void root_main(const struct abi_boot_info *info)
 {
 	setup(&boot, info);
-	if (!boot.kernel.tsc_mhz)
-		setup_fail("the kernel does not say how fast the time stamp counter is", 0);
 	err_t err = rm_init(&rm, &boot.boot);
 	if (err != E_OK)
 		setup_fail("too little memory", err);
