@@ -75,12 +75,12 @@ static enum rm_fault_result wait_for_page(struct rm *rm, struct dataspace *ds, u
 	fault->page = index;
 	fault->told = false;
 	fault->paged = true;
-	fault->since_ns = rm->now_ns;
+	fault->since_ns = rm_time_ns(rm);
 	list_push_back(&ds->waiters, &fault->link);
 	event_send(rm, ds->pager, &ds->read_event);
 	if (!ds->deadline.is_set)
 		deadline_set(&rm->pager_deadlines, &ds->deadline,
-		             rm->now_ns + ds->deadline_ms * 1000000ull);
+		             fault->since_ns + ds->deadline_ms * 1000000ull);
 	return RM_FAULT_RESULT_WAIT;
 }
 

@@ -12,6 +12,12 @@ static inline err_t kernel_err(struct rm *rm, enum abi_error err)
 }
 #define KERNEL(rm, op, ...) kernel_err(rm, (rm)->ops->op((rm)->kernel, __VA_ARGS__))
 
+/* A deadline begins now, and not when the clock last told the time. */
+static inline uint64_t rm_time_ns(const struct rm *rm)
+{
+	return rm->ops->time_ns(rm->kernel);
+}
+
 /* -- memory.c: pages, slots, records -------------------------------------------------------- */
 static inline struct chunk *chunk_of(const struct rm *rm, frame_t f)
 {

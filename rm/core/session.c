@@ -397,7 +397,7 @@ void session_sever(struct rm *rm, struct session *s, enum rm_reason reason)
 		event_cancel(rm, s->server, &s->opened);
 	if (s->server && s->server_knows)
 		deadline_set(&rm->session_deadlines, &s->deadline,
-		             rm->now_ns + s->deadline_ms * 1000000ull);
+		             rm_time_ns(rm) + s->deadline_ms * 1000000ull);
 	if (s->client && reason != RM_REASON_CLOSED && !opening)
 		event_send(rm, s->client, &s->severed_client);
 	job_add(rm, &s->object);
@@ -506,7 +506,7 @@ err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *cli
 	s->server->session_count++;
 	event_send(rm, s->server, &s->opened);
 	deadline_set(&rm->session_deadlines, &s->deadline,
-	             rm->now_ns + s->deadline_ms * 1000000ull);
+	             rm_time_ns(rm) + s->deadline_ms * 1000000ull);
 	return E_PENDING;
 }
 

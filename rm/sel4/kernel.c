@@ -292,8 +292,7 @@ static void op_trace(void *kernel, const char *line)
 uint64_t kernel_time_ns(void *kernel)
 {
 	const struct kernel *k = kernel;
-	uint64_t ticks = rt_tsc();
-	return ticks / k->tsc_mhz * 1000 + ticks % k->tsc_mhz * 1000 / k->tsc_mhz;
+	return (uint64_t)((unsigned __int128)rt_tsc() * k->tick_scale >> 32);
 }
 
 static void op_off(void *kernel, bool good)

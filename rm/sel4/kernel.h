@@ -27,7 +27,8 @@ struct kernel {
 	cptr_t root; /* the CSpace's root, with a guard for 64 bits */
 	cptr_t tcb, vspace, asid_pool, asid_control, irq_control, port_control, sched_control;
 	cptr_t console_ports, exit_ports;
-	uint64_t tsc_mhz; /* of the time stamp counter */
+	uint64_t tsc_mhz;    /* of the time stamp counter */
+	uint64_t tick_scale; /* nanoseconds of one of its ticks, times 2^32 */
 	word_t flat_first,
 	        flat_end;       /* slots of the root with slot pages; behind them: directories */
 	word_t asid_pool_first; /* slots of the root, for pools beyond the first */

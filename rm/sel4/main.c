@@ -233,9 +233,6 @@ static bool handle(struct sel4_msg *m)
 		*m = (struct sel4_msg){ abi_msginfo(work_of(helper), 0, 0, 0), { 0 }, 0 };
 		return true;
 	}
-	/* Nobody told the time while the clock waited; a deadline that begins now needs it. */
-	if (clock.waits)
-		rm.now_ns = kernel_time_ns(&boot.kernel);
 	if (m->badge >> FACET_SHIFT == FACET_OTHER && label < PROTO_LABEL_BASE) {
 		unsigned int length = (unsigned int)abi_msginfo_length(m->info);
 		enum rm_fault_answer answer = rm_fault(&rm, m->badge, label, words_of(m), length);
@@ -250,12 +247,9 @@ static bool handle(struct sel4_msg *m)
 _Noreturn void root_main(const struct abi_boot_info *info)
 {
 	setup(&boot, info);
-	if (!boot.kernel.tsc_mhz)
-		setup_fail("the kernel does not say how fast the time stamp counter is", 0);
 	err_t err = rm_init(&rm, &boot.boot);
 	if (err != E_OK)
 		setup_fail("too little memory", err);
-	rm.now_ns = kernel_time_ns(&boot.kernel);
 	init_start();
 	helper_start(&clock, &boot.clock);
 	helper_start(&worker, &boot.worker);

@@ -249,6 +249,9 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 	k->flat_end = flat_first + flat;
 	k->console_ports = issue_ports(k, CONSOLE_PORT_FIRST, CONSOLE_PORT_LAST);
 	console_init(k->console_ports);
+	if (!k->tsc_mhz)
+		setup_fail("the kernel does not say how fast the time stamp counter is", 0);
+	k->tick_scale = (1000ull << 32) / k->tsc_mhz;
 	k->exit_ports = issue_ports(k, TRACE_PORT, EXIT_PORT);
 	k->archive_frames =
 	        info->user_image_frames.start + (word_t)(archive_start - __executable_start) / PAGE;

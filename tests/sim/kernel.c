@@ -985,6 +985,12 @@ static void op_log(void *kernel, const char *text)
 	sim_logged(text);
 }
 
+static uint64_t op_time_ns(void *kernel)
+{
+	const struct sim_kernel *k = kernel;
+	return k->now_ns;
+}
+
 static void op_off(void *kernel, bool good)
 {
 	struct sim_kernel *k = kernel;
@@ -1024,6 +1030,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.ports_issue = op_ports_issue,
 	.irq_issue = op_irq_issue,
 	.log = op_log,
+	.time_ns = op_time_ns,
 	.off = op_off,
 };
 
@@ -1084,6 +1091,7 @@ void sim_kernel_init(struct sim_kernel *k)
 		reserve_all(k);
 	else
 		clear_all(k);
+	k->now_ns = 0;
 	memset(k->calls, 0, sizeof(k->calls));
 	memset(k->live, 0, sizeof(k->live));
 	memset(k->asids, 0, sizeof(k->asids));

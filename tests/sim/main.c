@@ -219,8 +219,8 @@ static void end_all(void)
 			else
 				object_kill(&w.rm, o);
 		}
-		w.now_ns += 1000000000000;
-		rm_tick(&w.rm, w.now_ns);
+		w.kernel.now_ns += 1000000000000;
+		rm_tick(&w.rm, w.kernel.now_ns);
 		drain();
 	}
 }
@@ -269,8 +269,8 @@ static void end_world(void)
 
 static void pass_time(void)
 {
-	w.now_ns += one_in(50) ? below(700000000000) : below(20000000);
-	rm_tick(&w.rm, w.now_ns);
+	w.kernel.now_ns += one_in(50) ? below(700000000000) : below(20000000);
+	rm_tick(&w.rm, w.kernel.now_ns);
 }
 
 /* Somebody who waits for an answer is no more: rm does not know, and answers nobody. */
@@ -319,7 +319,7 @@ static bool run_seed(uint64_t seed, uint64_t steps)
 {
 	chance_state = seed * 0x2545f4914f6cdd1d + 1;
 	w.seed = seed;
-	w.step = w.now_ns = 0;
+	w.step = 0;
 	w.held_count = w.waiting = 0;
 	w.sealed = w.failing = w.crowded = false;
 	memset(w.sent, 0, sizeof(w.sent));

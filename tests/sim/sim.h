@@ -134,6 +134,7 @@ struct sim_kernel {
 	uint64_t pages_used, frames_of_pages; /* untypeds of a page with something in them */
 	uint64_t adopted;                     /* physical address of what was loaded at boot */
 	slot_t may_be_empty;
+	uint64_t now_ns;
 	bool off;
 };
 

@@ -144,7 +144,7 @@ struct world {
 	struct bank *bank;
 	struct vspace *vspace;
 	struct task *task;
-	uint64_t seed, step, now_ns;
+	uint64_t seed, step;
 	struct held held[HELD_MAX];
 	uint32_t held_count;
 	struct sent sent[SENT_MAX];

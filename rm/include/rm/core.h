@@ -539,7 +539,7 @@ struct rm {
 	uint8_t refill_priority; /* of who took frames since there were enough of them */
 	struct list retry;       /* faults that are to be tried again */
 	struct deadlines session_deadlines, pager_deadlines;
-	uint64_t now_ns;
+	uint64_t now_ns; /* of the last tick, which may be long ago */
 	struct tree names;
 	struct object *system;
 

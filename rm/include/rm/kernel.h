@@ -96,8 +96,9 @@ struct kernel_ops {
 	enum abi_error (*irq_issue)(void *kernel, slot_t dest, uint8_t ioapic, uint8_t pin,
 	                            bool level, bool low, uint8_t vector);
 	void (*log)(void *kernel, const char *text);
-	/* A line of the trace; the time since the machine was switched on. NULL: no trace here. */
+	/* A line of the trace. NULL: no trace here. */
 	void (*trace)(void *kernel, const char *line);
+	/* Since the machine was switched on. */
 	uint64_t (*time_ns)(void *kernel);
 	void (*off)(void *kernel, bool good);
 };

@@ -94,7 +94,7 @@ void lender_close(struct lender *l)
 	rt_slot_put(l->memory);
 	/* After a violation the server is told a little after it went on. */
 	struct lent_state_out state = { 0 };
-	uint64_t until = rt_time_ns() + 100000000;
+	uint64_t until = rt_time_ns() + 10000000000;
 	do
 		CHECK_OK(ask_state(l->server, &state));
 	while (state.sessions > l->sessions && rt_time_ns() < until);

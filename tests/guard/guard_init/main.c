@@ -133,7 +133,7 @@ void client_pause(bool pause)
 
 bool all_are_well(void)
 {
-	uint64_t before = *client_count, end = rt_time_ns() + 1000000000;
+	uint64_t before = *client_count, end = rt_time_ns() + 10000000000;
 	while (*client_count == before && rt_time_ns() < end) {
 		rt_yield();
 		(void)rt_event_poll();
@@ -173,17 +173,29 @@ static bool is_settled(uint64_t own, uint64_t servers)
 	return false;
 }
 
-/* Nothing is lost: neither of the own bank nor of the servers', nor a slot. */
-static void test(const char *name, void (*fn)(void))
+/* Whether nothing was lost: neither of the own bank nor of the servers', nor a slot. */
+static bool keeps_all(void (*fn)(void))
 {
 	uint32_t slots = rt_slots_free();
 	uint64_t own = used(RT_BANK), servers = used_by_servers();
-	test_name = name;
-	test_failed = false;
 	fn();
 	CHECK(all_are_well());
-	CHECK(is_settled(own, servers));
-	CHECK(rt_slots_free() == slots);
+	return is_settled(own, servers) && rt_slots_free() == slots;
+}
+
+/*
+ * What is in use at once is kept for later, and how much that is may depend on the time that others
+ * take: once more, then. What is lost is lost each time.
+ */
+static void test(const char *name, void (*fn)(void))
+{
+	enum { TRIES = 3 };
+	bool kept = false;
+	test_name = name;
+	test_failed = false;
+	for (unsigned int i = 0; i < TRIES && !kept && !test_failed; i++)
+		kept = keeps_all(fn);
+	CHECK(kept);
 	CHECK(rm_is_valid());
 	rt_log("%sok %u - %s", test_failed ? "not " : "", passed + failed + 1, name);
 	if (test_failed)
@@ -197,6 +209,7 @@ static void warm_up(void)
 {
 	static struct lender lender[2];
 	test_name = "warm-up";
+	CHECK(all_are_well()); /* the client has its session: sessions are counted from now on */
 	CHECK_OK(honest(LENT, NULL));
 	CHECK_OK(honest(LENT_NTH, NULL));
 	for (unsigned int i = 0; i < 2; i++)

@@ -146,7 +146,7 @@ static word_t yield_often(word_t count)
 
 TEST(timeout_does_not_happen_by_yield)
 {
-	struct thread *t = timeout_thread(40000, 50000);
+	struct thread *t = timeout_thread(400000, 500000);
 	thread_start(t, yield_often, 3);
 	thread_join(t);
 	CHECK_EQ(sel4_nb_recv(test.ep, test.reply).info, 0);

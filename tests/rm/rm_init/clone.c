@@ -143,6 +143,9 @@ static void test_writing(cptr_t bank)
 	struct actor *a = actor_new(0, bank);
 	actor_do(a, write_much);
 	unsigned int torn = 0, written = 0;
+	/* For a copy of everything, and for each page that is written while that is there. */
+	const struct rm_bank_transfer_in more = { .limit = MIB_PAGES * PAGE };
+	CHECK_OK(rm_bank_transfer(bank, a->bank, &more));
 	for (unsigned int round = 0; round < ROUNDS; round++) {
 		cptr_t made;
 		wait_ms(1);

@@ -277,6 +277,10 @@ void event_none(void)
 	struct event event;
 	while ((event = event_next(RT_TASK)).number) {
 		rt_log("# event %u of 0x%lx was left", event.number, event.words[0]);
+		if (event.number == RM_EVENT_TASK_DIED)
+			rt_log("# it died: reason %u, status 0x%x, at 0x%lx, instruction 0x%lx",
+			       event.died.reason, event.died.status, event.died.at,
+			       event.died.instruction);
 		CHECK(event.number == 0);
 	}
 }

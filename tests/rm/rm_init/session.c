@@ -19,11 +19,18 @@ enum {
 
 /* -- what the server does: word[0] the session, word[1] the error ------------------------------ */
 
+/* word[10]: the server's name; 0: it is "s". */
+static char name_of(const struct box *box)
+{
+	return box->word[10] ? (char)box->word[10] : 's';
+}
+
 static void serve(struct box *box)
 {
-	struct rm_name_register_in in = {
-		.deadline = (uint32_t)box->word[2], .version = 1, .name = "s", .name_count = 1
-	};
+	struct rm_name_register_in in = { .deadline = (uint32_t)box->word[2],
+		                          .version = 1,
+		                          .name_count = 1 };
+	in.name[0] = name_of(box);
 	CHECK_OK(rm_name_register(RT_TASK, &in, rt_slot(ENDPOINT)));
 	CHECK_OK(rm_reply_create(RT_TASK, rt_slot(REPLY)));
 	CHECK_OK(rm_reply_create(RT_TASK, rt_slot(REPLY2)));
@@ -98,11 +105,14 @@ static void answer(struct box *box)
 
 static void connect(struct box *box)
 {
-	struct rm_session_connect_in in = {
-		.limit = box->word[2] * PAGE, .version = 1, .name = "s", .name_count = 1
-	};
+	struct rm_session_connect_in in = { .limit = box->word[2] * PAGE,
+		                            .version = 1,
+		                            .name_count = 1 };
 	struct rm_session_connect_out out = { 0 };
+	in.name[0] = name_of(box);
+	uint64_t start = rt_time_ns();
 	box->word[1] = (uint64_t)rm_session_connect(RT_TASK, RT_BANK, &in, rt_slot(ENDPOINT), &out);
+	box->word[11] = rt_time_ns() - start;
 	box->word[0] = out.session.raw;
 }
 
@@ -565,6 +575,37 @@ static void test_never_accepts(cptr_t bank)
 	}
 }
 
+/*
+ * A deadline begins with the request, also while rm's clock goes on because of another one: it is
+ * of a few periods of that clock, so that what the clock said last shows.
+ */
+static void test_deadline_begins(cptr_t bank)
+{
+	enum { OTHER_SERVER = OTHER, OTHER_CLIENT, SHORT_MS = 4, ROUNDS = 8 };
+	struct pair p;
+	pair_make(&p, bank, 10 * DEADLINE_MS);
+	actor_start(p.client, connect);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct actor *server = actor_new(OTHER_SERVER, bank);
+		struct actor *client = actor_new(OTHER_CLIENT, bank);
+		CHECK_OK(rt_name_grant(server->program.task, "t", RM_NAME_RIGHT_SERVE));
+		CHECK_OK(rt_name_grant(client->program.task, "t", RM_NAME_RIGHT_CONNECT));
+		server->box->word[10] = client->box->word[10] = 't';
+		server->box->word[2] = SHORT_MS;
+		client->box->word[2] = 16;
+		actor_do(server, serve);
+		actor_do(client, connect);
+		CHECK(client->box->word[1] == E_TIMEOUT);
+		CHECK(client->box->word[11] >= SHORT_MS * 1000000ull);
+		if (client->box->word[11] < SHORT_MS * 1000000ull)
+			rt_log("# after %lu ns", client->box->word[11]);
+		CHECK(actor_died(server).reason == RM_REASON_DEADLINE);
+		actor_end(client);
+		actor_end(server);
+	}
+	pair_end(&p);
+}
+
 /* It does not acknowledge: the same, and the client's memory comes back. */
 static void test_never_acknowledges(cptr_t bank)
 {
@@ -752,6 +793,7 @@ static void test_server_dies(cptr_t bank)
 
 const struct test end_tests[] = {
 	{ "a server that never accepts", test_never_accepts },
+	{ "a deadline begins with the request", test_deadline_begins },
 	{ "a server that never acknowledges", test_never_acknowledges },
 	{ "a client that dies", test_client_dies },
 	{ "a client that is destroyed", test_client_destroyed },
