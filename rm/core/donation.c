@@ -332,8 +332,9 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 		return E_PERM;
 	if (!range_ok(in->first, in->size, home->size))
 		return E_RANGE;
+	bool wipes = in->contents == RM_CONTENTS_WIPED, raw = home->kind == RM_DATASPACE_KIND_RAW;
 	if (home->kind == RM_DATASPACE_KIND_PAGED || home->kind == RM_DATASPACE_KIND_DEVICE ||
-	    home->backing || home->lost)
+	    home->backing || home->lost || (raw && !wipes))
 		return E_UNSUPPORTED;
 	if (home->flags || home->seals > 0 || dataspace_is_busy(home) ||
 	    !donation_spares(home, in->first, in->first + in->size))
@@ -343,7 +344,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 	err_t err = donation_new(rm, s, home, in->first, in->size, &d);
 	if (err != E_OK)
 		return err;
-	d->wipes = in->contents == RM_CONTENTS_WIPED;
+	d->wipes = wipes && !raw; /* the kernel does */
 	move_begin(d, false);
 	if (in->size > STEP_PAGES) {
 		err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATE);
@@ -401,7 +402,8 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 		return E_GONE;
 	if (d->dataspace->seals > 0)
 		return E_BUSY;
-	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying;
+	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying &&
+	            d->home->kind != RM_DATASPACE_KIND_RAW;
 	if (!kept) {
 		object_kill(rm, &d->object);
 		return E_OK;
