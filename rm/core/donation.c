@@ -164,26 +164,21 @@ static void move_end(struct rm *rm, struct donation *d, err_t err)
 static err_t move_step(struct rm *rm, struct donation *d)
 {
 	const struct move m = move_of(d);
-	switch (d->phase) {
-	case DONATION_PREPARING:
+	if (d->phase == DONATION_PREPARING) {
 		d->error = prepare(rm, d, &m);
+		if (d->error == E_PENDING)
+			return E_PENDING;
+		d->phase = d->error == E_OK ? DONATION_MOVING : DONATION_FAILED;
 		if (d->error == E_OK) {
-			d->phase = DONATION_MOVING;
 			d->took = true;
 			d->cursor = 0;
-		} else if (d->error != E_PENDING) {
-			d->phase = DONATION_FAILED;
 		}
-		return E_PENDING;
-	case DONATION_FAILED:
-		if (!unprepare(d, &m))
+		/* Few pages go on at once. */
+		if (m.size > STEP_PAGES)
 			return E_PENDING;
-		break;
-	default:
-		if (!hand_over(rm, d, &m))
-			return E_PENDING;
-		break;
 	}
+	if (!(d->phase == DONATION_FAILED ? unprepare(d, &m) : hand_over(rm, d, &m)))
+		return E_PENDING;
 	move_end(rm, d, d->error);
 	return d->error;
 }
