@@ -18,6 +18,10 @@
  * as one while it has all of them. A page is taken out of it, by copying it, when it is needed by
  * itself: shown by a region that has not all of the others, written to while the large page is
  * shared, moved, pinned. What is left stays where it is; the large page goes with the last.
+ *
+ * Raw memory has kernel pages. Below each page's untyped, which rm keeps, is one that is handed out
+ * by copies: to revoke either takes back all that was made of it. A page that is donated becomes a
+ * frame where it is.
  */
 #include "internal.h"
 #include <lib/assert.h>
@@ -25,15 +29,26 @@
 
 /* -- pages ------------------------------------------------------------------------------------- */
 
-enum content { ANY, CLEARED, LARGE_CLEARED };
+enum content { ANY, CLEARED, LARGE_CLEARED, RAW };
+
+/* A kernel page whose one object is an untyped as large, which can be handed out (see on_raw_open).
+ */
+static frame_t raw_get(struct rm *rm, struct bank *bank)
+{
+	frame_t f = object_get(rm, bank, OBJ_UNTYPED, PAGE_BITS);
+	if (f)
+		frame_at(rm, f)->has_page_slot = true;
+	return f;
+}
 
 static err_t page_new(struct rm *rm, struct bank *bank, enum content content, struct page **made)
 {
 	struct page *page = record_get(bank, SLAB_PAGE);
 	if (!page)
 		return E_NOMEM;
-	frame_t f = content == LARGE_CLEARED ? large_get(rm, bank)
-	                                     : frame_get(rm, bank, content == CLEARED);
+	frame_t f = content == RAW             ? raw_get(rm, bank)
+	            : content == LARGE_CLEARED ? large_get(rm, bank)
+	                                       : frame_get(rm, bank, content == CLEARED);
 	if (!f) {
 		record_put(bank, SLAB_PAGE, page);
 		return E_NOMEM;
@@ -324,10 +339,11 @@ err_t dataspace_move(struct rm *rm, struct dataspace *from, uint64_t from_index,
 	return E_OK;
 }
 
-/* A page of zeros where none is. */
+/* A page of zeros, or raw, where none is. */
 err_t dataspace_fill(struct rm *rm, struct dataspace *ds, uint64_t index, struct page **page)
 {
-	err_t err = page_new(rm, ds->object.bank, CLEARED, page);
+	enum content content = ds->kind == RM_DATASPACE_KIND_RAW ? RAW : CLEARED;
+	err_t err = page_new(rm, ds->object.bank, content, page);
 	return err == E_OK ? dataspace_put_page(rm, ds, index, *page) : err;
 }
 
@@ -378,13 +394,19 @@ err_t dataspace_take(struct rm *rm, struct dataspace *ds, uint64_t index, struct
 	return err;
 }
 
-/* Its frame, which nothing shows any more, is the caller's; who pays for it is, too. */
+/*
+ * Its frame, which nothing shows any more, is the caller's; who pays for it is, too. Of what was
+ * raw the kernel has cleared it.
+ */
 frame_t dataspace_leave(struct rm *rm, struct dataspace *ds, uint64_t index)
 {
 	const struct lib_pages nodes = bank_nodes(ds->object.bank);
 	struct page *page = (struct page *)radix_remove(&ds->pages, &nodes, index);
 	frame_t f = page->frame;
-	unmap_frame(rm, f);
+	if (ds->kind == RM_DATASPACE_KIND_RAW)
+		rm->ops->reframe(rm->kernel, page_slot(rm, f), kernel_slot(rm, f));
+	else
+		unmap_frame(rm, f);
 	record_put(ds->object.bank, SLAB_PAGE, page);
 	ds->resident--;
 	return f;
@@ -501,7 +523,8 @@ err_t dataspace_copy_begin(struct rm *rm, struct dataspace *source, struct bank 
 {
 	if (dataspace_is_busy(source) || source->object.dying)
 		return E_BUSY;
-	if (source->kind == RM_DATASPACE_KIND_PAGED || source->kind == RM_DATASPACE_KIND_DEVICE)
+	if (source->kind == RM_DATASPACE_KIND_PAGED || source->kind == RM_DATASPACE_KIND_DEVICE ||
+	    source->kind == RM_DATASPACE_KIND_RAW)
 		return E_UNSUPPORTED;
 	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_CLONE, size, true, made);
 	if (err != E_OK)
@@ -957,5 +980,34 @@ err_t on_dataspace_physical(struct rm *rm, struct proto_request *, struct datasp
 	for (unsigned int i = 0; i < in->count; i++)
 		out->frames[i] = frame_physical(rm, own_page(ds, in->first + i)->frame);
 	out->frames_count = in->count;
+	return E_OK;
+}
+
+err_t on_raw_create(struct rm *rm, struct proto_request *request, struct bank *bank,
+                    const struct rm_raw_create_in *in)
+{
+	struct dataspace *ds;
+	err_t err = dataspace_new(rm, bank, RM_DATASPACE_KIND_RAW, in->size, false, &ds);
+	return err == E_OK ? object_made(rm, request, &ds->object, FACET_RIGHTS) : err;
+}
+
+err_t on_raw_open(struct rm *rm, struct proto_request *request, struct dataspace *ds,
+                  const struct rm_raw_open_in *in)
+{
+	struct page *page;
+	if (ds->kind != RM_DATASPACE_KIND_RAW)
+		return E_UNSUPPORTED;
+	if (rights_of(request->badge) != FACET_RIGHTS)
+		return E_PERM;
+	if (in->page >= ds->size)
+		return E_RANGE;
+	if (dataspace_is_busy(ds) || !donation_spares(ds, in->page, in->page + 1))
+		return E_BUSY;
+	err_t err = dataspace_take(rm, ds, in->page, &page);
+	if (err != E_OK)
+		return err;
+	/* An untyped with children is not copied. */
+	rm->ops->revoke(rm->kernel, kernel_slot(rm, page->frame));
+	request->cap_out = kernel_slot(rm, page->frame);
 	return E_OK;
 }

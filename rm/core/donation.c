@@ -164,26 +164,21 @@ static void move_end(struct rm *rm, struct donation *d, err_t err)
 static err_t move_step(struct rm *rm, struct donation *d)
 {
 	const struct move m = move_of(d);
-	switch (d->phase) {
-	case DONATION_PREPARING:
+	if (d->phase == DONATION_PREPARING) {
 		d->error = prepare(rm, d, &m);
+		if (d->error == E_PENDING)
+			return E_PENDING;
+		d->phase = d->error == E_OK ? DONATION_MOVING : DONATION_FAILED;
 		if (d->error == E_OK) {
-			d->phase = DONATION_MOVING;
 			d->took = true;
 			d->cursor = 0;
-		} else if (d->error != E_PENDING) {
-			d->phase = DONATION_FAILED;
 		}
-		return E_PENDING;
-	case DONATION_FAILED:
-		if (!unprepare(d, &m))
+		/* Few pages go on at once. */
+		if (m.size > STEP_PAGES)
 			return E_PENDING;
-		break;
-	default:
-		if (!hand_over(rm, d, &m))
-			return E_PENDING;
-		break;
 	}
+	if (!(d->phase == DONATION_FAILED ? unprepare(d, &m) : hand_over(rm, d, &m)))
+		return E_PENDING;
 	move_end(rm, d, d->error);
 	return d->error;
 }
@@ -332,8 +327,9 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 		return E_PERM;
 	if (!range_ok(in->first, in->size, home->size))
 		return E_RANGE;
+	bool wipes = in->contents == RM_CONTENTS_WIPED, raw = home->kind == RM_DATASPACE_KIND_RAW;
 	if (home->kind == RM_DATASPACE_KIND_PAGED || home->kind == RM_DATASPACE_KIND_DEVICE ||
-	    home->backing || home->lost)
+	    home->backing || home->lost || (raw && !wipes))
 		return E_UNSUPPORTED;
 	if (home->flags || home->seals > 0 || dataspace_is_busy(home) ||
 	    !donation_spares(home, in->first, in->first + in->size))
@@ -343,7 +339,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 	err_t err = donation_new(rm, s, home, in->first, in->size, &d);
 	if (err != E_OK)
 		return err;
-	d->wipes = in->contents == RM_CONTENTS_WIPED;
+	d->wipes = wipes && !raw; /* the kernel does */
 	move_begin(d, false);
 	if (in->size > STEP_PAGES) {
 		err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATE);
@@ -401,7 +397,8 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 		return E_GONE;
 	if (d->dataspace->seals > 0)
 		return E_BUSY;
-	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying;
+	bool kept = in->contents == RM_CONTENTS_KEPT && d->home && !d->home->object.dying &&
+	            d->home->kind != RM_DATASPACE_KIND_RAW;
 	if (!kept) {
 		object_kill(rm, &d->object);
 		return E_OK;

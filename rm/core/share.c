@@ -441,7 +441,8 @@ err_t on_share_create(struct rm *rm, struct proto_request *request, struct task 
 	if (!range_ok(in->first, in->size, ds->size))
 		return E_RANGE;
 	if ((ds->kind == RM_DATASPACE_KIND_PAGED && sealed) ||
-	    ds->kind == RM_DATASPACE_KIND_DEVICE || ds->backing)
+	    ds->kind == RM_DATASPACE_KIND_DEVICE || ds->kind == RM_DATASPACE_KIND_RAW ||
+	    ds->backing)
 		return E_UNSUPPORTED;
 	if (sealed && (ds->giving || !donation_spares(ds, in->first, in->first + in->size)))
 		return E_BUSY;

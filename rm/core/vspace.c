@@ -824,7 +824,8 @@ err_t on_region_map(struct rm *rm, struct proto_request *request, struct vspace 
 		return E_RANGE;
 	if (vspace->copier)
 		return E_BUSY;
-	if (in->flags & RM_REGION_FLAGS_PRIVATE && ds->kind == RM_DATASPACE_KIND_DEVICE)
+	if (ds->kind == RM_DATASPACE_KIND_RAW ||
+	    (in->flags & RM_REGION_FLAGS_PRIVATE && ds->kind == RM_DATASPACE_KIND_DEVICE))
 		return E_INVAL;
 	if (in->flags & RM_REGION_FLAGS_FIXED) {
 		if (start < USER_LOW)

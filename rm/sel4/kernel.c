@@ -76,6 +76,13 @@ static void op_revoke(void *kernel, slot_t slot)
 	must(sel4_cnode_revoke(slot_at(kernel, slot)), "revoke", slot);
 }
 
+/* Nothing is left of the untyped, so a frame fits. */
+static void op_reframe(void *kernel, slot_t untyped, slot_t dest)
+{
+	op_revoke(kernel, untyped);
+	must(op_retype(kernel, untyped, OBJ_X86_4K_PAGE, 0, dest, 1), "reframe", untyped);
+}
+
 static void op_cancel_sends(void *kernel, slot_t slot)
 {
 	must(sel4_cnode_cancel_badged_sends(slot_at(kernel, slot)), "cancel", slot);
@@ -310,6 +317,7 @@ const struct kernel_ops kernel_ops = {
 	.mint = op_mint,
 	.remove = op_remove,
 	.revoke = op_revoke,
+	.reframe = op_reframe,
 	.cancel_sends = op_cancel_sends,
 	.give = op_give,
 	.adopt = op_adopt,

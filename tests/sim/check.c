@@ -119,6 +119,7 @@ void check_all(void)
 	check_objects();
 	model_collect();
 	model_check();
+	raw_check();
 	sim_kernel_check(&w.kernel);
 }
 

@@ -47,6 +47,7 @@ static void was_given(struct model_donation *m, const struct donation *d)
 	m->given = given->id;
 	if (home)
 		model_move(given, 0, home, m->first, m->size, !m->wiped);
+	w.raw_given += home && home->raw;
 	w.donations++;
 }
 
@@ -82,6 +83,13 @@ void donate_follow(void)
 	}
 }
 
+/* It is given back with its content, which raw memory does not get. */
+static bool is_kept(const struct model_donation *m, const struct sent *s)
+{
+	const struct model_dataspace *home = m ? model_dataspace(m->home) : NULL;
+	return m && (uint8_t)s->words[1] == RM_CONTENTS_KEPT && !(home && home->raw);
+}
+
 void donate_sent(const struct sent *s, bool parked)
 {
 	struct model_donation *m;
@@ -96,7 +104,7 @@ void donate_sent(const struct sent *s, bool parked)
 	case RM_METHOD_DONATION_RETURN:
 		m = find(s->words[0]);
 		/* It may have been answered already. */
-		if (m && (uint8_t)s->words[1] == RM_CONTENTS_KEPT && s->used)
+		if (is_kept(m, s) && s->used)
 			m->returns = true;
 		break;
 	default:
@@ -109,7 +117,7 @@ void donate_answered(const struct sent *s, bool well, const uint64_t *words)
 	struct model_donation *m;
 	if (s->method == RM_METHOD_DONATION_RETURN) {
 		m = find(s->words[0]);
-		if (m && !m->returned && well && (uint8_t)s->words[1] == RM_CONTENTS_KEPT)
+		if (is_kept(m, s) && !m->returned && well)
 			was_returned(m);
 		if (m)
 			m->returns = false;

@@ -52,10 +52,10 @@ static bool is_page_untyped(const struct sim_kernel *k, uint32_t at)
 	return c->type == SIM_UNTYPED && o->bits == PAGE_BITS && !o->is_device;
 }
 
-/* An untyped of one page has something in it from now on, or nothing any more. */
-static void count_page(struct sim_kernel *k, uint32_t untyped, uint32_t child, uint64_t by)
+/* An untyped of one page, the first one for it, has something in it from now on, or nothing. */
+static void count_page(struct sim_kernel *k, uint32_t untyped, uint64_t by)
 {
-	if (is_page_untyped(k, untyped) && !is_page_untyped(k, child))
+	if (is_page_untyped(k, untyped) && !is_page_untyped(k, k->caps[untyped].parent))
 		k->pages_used += by;
 }
 
@@ -66,7 +66,7 @@ static void link_child(struct sim_kernel *k, uint32_t parent, uint32_t child)
 	c->prev = 0;
 	c->next = parent ? k->caps[parent].child : 0;
 	if (parent && !c->next)
-		count_page(k, parent, child, 1);
+		count_page(k, parent, 1);
 	if (c->next)
 		k->caps[c->next].prev = child;
 	if (parent)
@@ -83,7 +83,7 @@ static void unlink_child(struct sim_kernel *k, uint32_t child)
 	if (c->next)
 		k->caps[c->next].prev = c->prev;
 	if (c->parent && !k->caps[c->parent].child)
-		count_page(k, c->parent, child, -1ull);
+		count_page(k, c->parent, -1ull);
 }
 
 static void cap_put(struct sim_kernel *k, uint32_t at, uint32_t parent, struct sim_cap cap)
@@ -107,6 +107,26 @@ static void cap_revoke(struct sim_kernel *k, uint32_t at)
 	}
 }
 
+static uint32_t object_new(struct sim_kernel *k, unsigned int type, uint64_t base,
+                           unsigned int bits);
+
+/*
+ * A copy of an untyped is its child, and leaves it full. Each capability has a mark of its own, so
+ * it is an object of its own here.
+ */
+static void derive_untyped(struct sim_kernel *k, uint32_t at, uint32_t from)
+{
+	struct sim_cap cap = k->caps[from];
+	struct sim_object *src = &k->objects[cap.object];
+	MUST(!cap.child, "kernel: an untyped with children is not copied (%#x)", from);
+	cap.object = object_new(k, SIM_UNTYPED, src->base, src->bits);
+	k->objects[cap.object].used = src->used;
+	k->objects[cap.object].is_device = src->is_device;
+	src->used = 1ull << src->bits;
+	cap.is_copy = cap.revocable = true;
+	cap_put(k, at, from, cap);
+}
+
 /* As CNode_Copy and CNode_Mint derive; badge 0: a copy. */
 static void cap_derive(struct sim_kernel *k, uint32_t at, uint32_t from, unsigned int rights,
                        uint64_t badge)
@@ -115,8 +135,11 @@ static void cap_derive(struct sim_kernel *k, uint32_t at, uint32_t from, unsigne
 	struct sim_cap cap = *src;
 	bool message = src->type == SIM_ENDPOINT || src->type == SIM_NOTIFICATION;
 	MUST(src->type != SIM_NONE, "kernel: nothing to copy in %#x", from);
-	MUST(src->type != SIM_UNTYPED && src->type != SIM_TABLE,
-	     "kernel: a capability of type %u is not copied", src->type);
+	MUST(src->type != SIM_TABLE, "kernel: a page table's capability is not copied");
+	if (src->type == SIM_UNTYPED) {
+		derive_untyped(k, at, from);
+		return;
+	}
 	MUST(!badge || (message && !src->badge), "kernel: %#x takes no badge", from);
 	MUST(src->type != SIM_PML4 || src->asid, "kernel: a PML4 without ASID is not copied");
 	if (message)
@@ -315,7 +338,9 @@ static void cap_delete(struct sim_kernel *k, uint32_t at)
 {
 	struct sim_cap *c = &k->caps[at], cap = *c;
 	MUST(cap.type != SIM_NONE, "kernel: nothing to delete in %#x", at);
-	MUST(cap.type != SIM_UNTYPED || !cap.child, "kernel: an untyped goes before its children");
+	/* Programs may do that: what was made of it is then below the untyped above. */
+	MUST(cap.type != SIM_UNTYPED || !cap.child || cap.is_copy || at >= SIM_RM_CAPS,
+	     "kernel: an untyped goes before its children");
 	while (c->child) {
 		uint32_t child = c->child;
 		unlink_child(k, child);
@@ -574,6 +599,17 @@ static void op_revoke(void *kernel, slot_t slot)
 	k->ops++;
 	MUST(cap_at(k, slot)->type != SIM_NONE, "kernel: revoke on an empty slot %#lx", slot);
 	cap_revoke(k, (uint32_t)slot);
+}
+
+/* Cannot fail: so the memory must be there, and the slot empty. */
+static void op_reframe(void *kernel, slot_t untyped, slot_t dest)
+{
+	struct sim_kernel *k = kernel;
+	op_revoke(kernel, untyped);
+	struct sim_cap *u = cap_of(k, untyped, SIM_UNTYPED, "reframe");
+	MUST(cap_at(k, dest)->type == SIM_NONE, "kernel: reframe into a full slot %#lx", dest);
+	reset(k, u);
+	make(k, (uint32_t)untyped, OBJ_X86_4K_PAGE, 0, (uint32_t)dest);
 }
 
 static void op_cancel_sends(void *kernel, slot_t slot)
@@ -1006,6 +1042,7 @@ const struct kernel_ops sim_kernel_ops = {
 	.mint = op_mint,
 	.remove = op_remove,
 	.revoke = op_revoke,
+	.reframe = op_reframe,
 	.cancel_sends = op_cancel_sends,
 	.give = op_give,
 	.adopt = op_adopt,
@@ -1150,10 +1187,37 @@ void sim_drop(struct sim_kernel *k, uint32_t held)
 	k->free_held[k->held_free++] = held - SIM_CAP_HELD;
 }
 
-void sim_receive(struct sim_kernel *k, slot_t slot, uint32_t from)
+/* False: it cannot be copied, so it does not come, nor what comes after it in the message. */
+bool sim_receive(struct sim_kernel *k, slot_t slot, uint32_t from)
 {
 	MUST(cap_at(k, slot)->type == SIM_NONE, "the receive slot is full");
+	if (!sim_can_copy(k, from))
+		return false;
 	cap_derive(k, (uint32_t)slot, from, RIGHTS_ALL, 0);
+	return true;
+}
+
+/* Of the capabilities that programs have. */
+bool sim_can_copy(const struct sim_kernel *k, uint32_t from)
+{
+	const struct sim_cap *c = &k->caps[from];
+	return c->type != SIM_TABLE && (c->type != SIM_UNTYPED || !c->child) &&
+	       (c->type != SIM_PML4 || c->asid);
+}
+
+uint32_t sim_retype(struct sim_kernel *k, uint32_t untyped, enum abi_object type,
+                    unsigned int size_bits)
+{
+	const struct sim_cap *u = &k->caps[untyped];
+	uint64_t size = 1ull << made_of(type, size_bits).bits;
+	reset(k, u);
+	uint64_t from = (object_of(k, u)->used + size - 1) & ~(size - 1);
+	if (!range_ok(from, size, 1ull << object_of(k, u)->bits))
+		return 0;
+	uint32_t at = SIM_CAP_HELD +
+	              pop(k->free_held, &k->held_free, &k->held_end, SIM_HELD, "held capabilities");
+	(void)make(k, untyped, type, size_bits, at);
+	return at;
 }
 
 static uint32_t call_new(struct sim_kernel *k, uint8_t state, uint32_t object, uint64_t badge,

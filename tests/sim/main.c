@@ -308,6 +308,8 @@ static void step(void)
 		pass_time();
 	else if (what < 85)
 		kill_caller();
+	else if (what < 87)
+		raw_chance();
 	else
 		(void)rm_work();
 	check_step();
@@ -376,11 +378,12 @@ static void run_many(uint64_t first, uint64_t count, uint64_t steps)
 	             "%lu windows, %lu guarded accesses, %lu would not wait, %lu forged, %lu "
 	             "sealed, %lu "
 	             "passed on, %lu released, "
-	             "%lu ends held up, %lu donations, %lu of them returned, %lu spaces laid out\n",
+	             "%lu ends held up, %lu donations, %lu of them returned, %lu spaces laid out, "
+	             "%lu objects of raw memory, %lu donations of it\n",
 	             w.requests, w.faults, w.accesses, w.steps_rm, w.answers,
 	             w.kernel.large_made - w.large_end, w.chunks_moved, w.windows, w.guarded,
 	             w.hurried, w.forgeries, w.sealed_made, w.passed_on, w.released, w.held_up,
-	             w.donations, w.returned, w.laid_out);
+	             w.donations, w.returned, w.laid_out, w.raw_made, w.raw_given);
 	(void)printf("# at most %lu kernel ops for a request (method %u), %lu for a step (I5)\n",
 	             w.ops_request_max, w.ops_request_method, w.ops_step_max);
 	if (getenv("SIM_METHODS"))

@@ -140,6 +140,8 @@ static bool fits(uint8_t method, const struct object *o)
 		return method != RM_METHOD_VSPACE_FAULT || ((const struct vspace *)o)->handler;
 	}
 	case KIND_DATASPACE:
+		if (method == RM_METHOD_RAW_OPEN)
+			return ((const struct dataspace *)o)->kind == RM_DATASPACE_KIND_RAW;
 		return method < RM_METHOD_PAGER_OPEN || method > RM_METHOD_PAGER_DETACH ||
 		       !((const struct dataspace *)o)->lost;
 	default:
@@ -336,6 +338,19 @@ static bool memory_body(struct request *r)
 	default:
 		return false;
 	}
+}
+
+static bool raw_body(struct request *r)
+{
+	const struct model_dataspace *m = model_dataspace(ID(w.held[r->target].badge));
+	if (r->method == RM_METHOD_RAW_CREATE)
+		r->words[0] = one_in(4) ? some_pages() : 1 + below(12);
+	else if (r->method == RM_METHOD_RAW_OPEN)
+		r->words[0] = below(m && m->size && m->size < 12 ? m->size : 12);
+	else
+		return false;
+	r->length = 1;
+	return true;
 }
 
 static bool pager_body(struct request *r)
@@ -629,6 +644,8 @@ static const struct {
 	{ RM_METHOD_DATASPACE_CREATE_DEVICE, 3 },
 	{ RM_METHOD_DATASPACE_RESTRICT, 3 },
 	{ RM_METHOD_DATASPACE_PHYSICAL, 1 },
+	{ RM_METHOD_RAW_CREATE, 4 },
+	{ RM_METHOD_RAW_OPEN, 12 },
 	{ RM_METHOD_PAGER_CREATE, 4 },
 	{ RM_METHOD_PAGER_OPEN, 4 },
 	{ RM_METHOD_PAGER_SUPPLY, 8 },
@@ -773,7 +790,8 @@ static bool try_make_up(struct request *r)
 	bool crowded = model_is_crowded();
 	if (crowded &&
 	    (r->method == RM_METHOD_VSPACE_CREATE || r->method == RM_METHOD_VSPACE_CLONE ||
-	     r->method == RM_METHOD_DATASPACE_CREATE || r->method == RM_METHOD_DATASPACE_CLONE))
+	     r->method == RM_METHOD_DATASPACE_CREATE || r->method == RM_METHOD_DATASPACE_CLONE ||
+	     r->method == RM_METHOD_RAW_CREATE))
 		r->method = one_in(2) ? RM_METHOD_VSPACE_DESTROY : RM_METHOD_BANK_DESTROY;
 	const struct proto_method *m = r->method < rm_interface.methods_count
 	                                       ? &rm_interface.methods[r->method]
@@ -795,8 +813,8 @@ static bool try_make_up(struct request *r)
 		r->cap[i] = (uint32_t)given;
 	}
 	bool rough = one_in(12) || r->caps != m->caps_in;
-	if (rough || !(memory_body(r) || pager_body(r) || space_body(r) || task_body(r) ||
-	               thread_body(r) || name_body(r)))
+	if (rough || !(memory_body(r) || raw_body(r) || pager_body(r) || space_body(r) ||
+	               task_body(r) || thread_body(r) || name_body(r)))
 		any_body(r, m);
 	if (is_of_session(r->method) || r->method == RM_METHOD_NOTIFICATION_CREATE)
 		aim_at_session(r);

@@ -124,6 +124,7 @@ struct model_dataspace *model_dataspace_new(struct dataspace *core, uint16_t bac
 			.lost = core->lost,
 			.paged = core->kind == RM_DATASPACE_KIND_PAGED,
 			.device = core->kind == RM_DATASPACE_KIND_DEVICE,
+			.raw = core->kind == RM_DATASPACE_KIND_RAW,
 		};
 		return m;
 	}
@@ -762,7 +763,7 @@ static void check_dataspace(struct model_dataspace *m)
 	MUST(m->core->size == m->size, "dataspace %#lx has %#lx pages, not %#lx", m->id,
 	     m->core->size, m->size);
 	for (; (page = (struct page *)radix_next(&m->core->pages, &index)) != NULL; index++) {
-		if (index >= m->size || m->device)
+		if (index >= m->size || m->device || m->raw)
 			break;
 		check_page(m, index, page);
 	}

@@ -15,7 +15,8 @@ bool is_gone(const struct held *it)
 	       (it->kind < KIND_SESSION && !slotmap_get(&w.rm.objects, ID(it->badge)));
 }
 
-uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
+/* The same for what is held already. */
+uint32_t hold_made(uint32_t cap, uint8_t kind, uint64_t badge)
 {
 	if (w.held_count == HELD_MAX) {
 		/* Rather one that nothing depends on. */
@@ -28,9 +29,13 @@ uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
 		         w.held[i].kind == KIND_VSPACE)));
 		drop(i);
 	}
-	w.held[w.held_count] =
-	        (struct held){ .cap = sim_hold(&w.kernel, from), .kind = kind, .badge = badge };
+	w.held[w.held_count] = (struct held){ .cap = cap, .kind = kind, .badge = badge };
 	return w.held_count++;
+}
+
+uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge)
+{
+	return hold_made(sim_hold(&w.kernel, from), kind, badge);
 }
 
 void drop(uint32_t index)
@@ -135,6 +140,10 @@ static void take_cap(const struct sent *s, uint32_t cap, const uint64_t *words)
 		session = s->words[0];
 		kind = HELD_SIGNAL;
 		break;
+	case RM_METHOD_RAW_OPEN:
+		raw_opened(s, cap);
+		kind = HELD_RAW;
+		break;
 	default:
 		break;
 	}
@@ -204,6 +213,7 @@ static void answered_late(struct sent *s, bool well, uint32_t cap)
 	switch (s->method) {
 	case RM_METHOD_DATASPACE_CREATE:
 	case RM_METHOD_DATASPACE_CREATE_DEVICE:
+	case RM_METHOD_RAW_CREATE:
 		if (well)
 			(void)made_dataspace(badge, 0);
 		break;
@@ -449,8 +459,10 @@ static void fill(struct proto_request *q, struct sent *s, const struct request *
 		if (given->type == SIM_ENDPOINT && given->object == w.rm_object) {
 			q->unwrapped |= 1u << i;
 			q->cap_badges[i] = s->cap_badges[i] = given->badge;
-		} else if (w.kernel.caps[w.rm.receive].type == SIM_NONE) {
-			sim_receive(&w.kernel, w.rm.receive, w.held[r->cap[i]].cap);
+		} else if (w.kernel.caps[w.rm.receive].type == SIM_NONE &&
+		           !sim_receive(&w.kernel, w.rm.receive, w.held[r->cap[i]].cap)) {
+			q->caps = i;
+			break;
 		}
 	}
 }
@@ -498,6 +510,7 @@ uint64_t send_request(const struct request *r)
 		note("parked as %u", user);
 	count_ops(ops, r->method);
 	w.kernel.may_be_empty = 0;
+	/* What came may have been taken back by this very request. */
 	if (w.kernel.caps[w.rm.receive].type)
 		sim_kernel_ops.remove(&w.kernel, w.rm.receive);
 	uint64_t label = now ? proto_reply_label(&q) : (uint64_t)E_PENDING;

@@ -63,6 +63,7 @@ struct sim_cap {
 	uint16_t asid; /* where it is mapped; 0: nowhere */
 	uint8_t type, rights;
 	bool revocable;
+	bool is_copy; /* of an untyped */
 };
 
 struct sim_object {
@@ -155,7 +156,11 @@ static inline bool sim_is_held(const struct sim_kernel *k, uint32_t held)
 	return held && k->caps[held].type != SIM_NONE;
 }
 /* A received capability into a slot of rm's. */
-void sim_receive(struct sim_kernel *k, slot_t slot, uint32_t from);
+bool sim_receive(struct sim_kernel *k, slot_t slot, uint32_t from);
+bool sim_can_copy(const struct sim_kernel *k, uint32_t from);
+/* A program makes an object of an untyped that it holds, and holds that; 0: there is no room. */
+uint32_t sim_retype(struct sim_kernel *k, uint32_t untyped, enum abi_object type,
+                    unsigned int size_bits);
 
 /* A caller waits on a reply object of rm's, or in an endpoint's queue. */
 uint32_t sim_call_held(struct sim_kernel *k, slot_t reply, uint32_t user);

@@ -37,6 +37,7 @@ enum held_kind {
 	HELD_SERVER,       /* with which a server receives */
 	HELD_REPLY,
 	HELD_SIGNAL,
+	HELD_RAW, /* an untyped of rm's raw memory, or what a program made of it */
 	HELD_OTHER,
 };
 
@@ -97,7 +98,7 @@ struct model_dataspace {
 	uint64_t size;
 	uint32_t pages;
 	uint16_t backing;
-	bool lost, trims, paged, device;
+	bool lost, trims, paged, device, raw;
 };
 
 struct model_region {
@@ -159,6 +160,7 @@ struct world {
 	uint64_t handlers, handled; /* faults, by handlers */
 	uint64_t answers, requests, faults, accesses;
 	uint64_t chunks_moved, windows, guarded, donations, returned;
+	uint64_t raw_made, raw_given; /* objects of raw memory; donations of it */
 	uint64_t hurried, forgeries, sealed_made, passed_on, released, held_up;
 	uint64_t large_end; /* large pages that were taken at the end */
 	uint8_t ops_request_method;
@@ -196,6 +198,7 @@ uint64_t send_request(const struct request *r);
 uint64_t request_any(const struct request *r); /* perhaps failing on purpose */
 void request_chance(void);
 uint32_t hold(uint32_t from, uint8_t kind, uint64_t badge);
+uint32_t hold_made(uint32_t cap, uint8_t kind, uint64_t badge);
 void drop(uint32_t index);
 bool is_gone(const struct held *it);
 int pick(uint8_t kind);
@@ -268,3 +271,8 @@ void donate_sent(const struct sent *s, bool parked);
 void donate_answered(const struct sent *s, bool well, const uint64_t *words);
 enum expected donate_expect(const struct model_dataspace *m, uint64_t index);
 bool donate_moves(const struct model_dataspace *m);
+
+/* raw.c */
+void raw_opened(const struct sent *s, uint32_t untyped);
+void raw_chance(void);
+void raw_check(void);

@@ -46,6 +46,8 @@ struct kernel_ops {
 	                       uint64_t badge);
 	void (*remove)(void *kernel, slot_t slot); /* CNode_Delete */
 	void (*revoke)(void *kernel, slot_t slot);
+	/* Revokes an untyped of a page, and makes one frame of it, in dest, which is empty then. */
+	void (*reframe)(void *kernel, slot_t untyped, slot_t dest);
 	void (*cancel_sends)(void *kernel, slot_t slot);
 	/* Into slot index, of index_bits, of another CSpace's root CNode. */
 	enum abi_error (*give)(void *kernel, slot_t cnode, uint64_t index, unsigned int index_bits,

@@ -9,8 +9,6 @@ enum { PAGES = 8, DEADLINE_MS = 400, MANY = 150 };
 
 /* -- what the server does ---------------------------------------------------------------------- */
 
-enum { DONATION = 10, GIVEN, GIVEN_AT, PAGE_AT, GIVEN_VALUE, CONTENTS };
-
 static void take_donated(struct box *box)
 {
 	const struct event event = event_next(RT_TASK);
@@ -51,14 +49,7 @@ static void give_back(struct box *box)
 
 /* -- donating ---------------------------------------------------------------------------------- */
 
-struct given {
-	struct pair p;
-	cptr_t memory;
-	uint64_t at, pages; /* where main sees it */
-	struct rm_bank_status client;
-};
-
-static err_t donate(struct given *g, cptr_t memory, uint64_t first, uint64_t size, uint8_t contents)
+err_t given_donate(struct given *g, cptr_t memory, uint64_t first, uint64_t size, uint8_t contents)
 {
 	const struct rm_donate_in in = { .session = { g->p.client->box->word[0] },
 		                         .first = first,
@@ -81,10 +72,10 @@ static void given_make(struct given *g, cptr_t bank, uint64_t pages)
 }
 
 /* Pages [first, first + size), which the server then has. */
-static void given_take(struct given *g, uint64_t first, uint64_t size, uint8_t contents)
+void given_take(struct given *g, uint64_t first, uint64_t size, uint8_t contents)
 {
 	struct box *box = g->p.server->box;
-	CHECK_OK(donate(g, g->memory, first, size, contents));
+	CHECK_OK(given_donate(g, g->memory, first, size, contents));
 	actor_do(g->p.server, take_donated);
 	CHECK(box->word[GIVEN] == size);
 	actor_do(g->p.server, map_donated);
@@ -99,7 +90,7 @@ static void given_end(struct given *g)
 	CHECK(rm_is_valid());
 }
 
-static uint64_t server_has(struct given *g, uint64_t page)
+uint64_t server_has(struct given *g, uint64_t page)
 {
 	struct box *box = g->p.server->box;
 	box->word[PAGE_AT] = page;
@@ -108,7 +99,7 @@ static uint64_t server_has(struct given *g, uint64_t page)
 	return box->word[GIVEN_VALUE];
 }
 
-static err_t server_gives_back(struct given *g, uint8_t contents)
+err_t server_gives_back(struct given *g, uint8_t contents)
 {
 	struct box *box = g->p.server->box;
 	box->word[CONTENTS] = contents;
@@ -202,7 +193,7 @@ static void test_shared(cptr_t bank)
 	actor_do(g.p.server, fill_donated);
 	CHECK(holds(at, PAGES, 100));
 	CHECK_OK(memory_make(g.p.client->bank, 2, 0, &fresh));
-	CHECK_OK(donate(&g, fresh, 0, 2, RM_CONTENTS_KEPT));
+	CHECK_OK(given_donate(&g, fresh, 0, 2, RM_CONTENTS_KEPT));
 	CHECK(memory_status(fresh).resident == 0);
 	CHECK_OK(hide(RT_VSPACE, at, PAGES));
 	CHECK_OK(rm_dataspace_destroy(copy));
@@ -290,23 +281,24 @@ static void test_errors(cptr_t bank)
 	struct given g;
 	cptr_t poor = slot_new(), pinned;
 	given_make(&g, bank, PAGES);
-	CHECK_ERR(donate(&g, g.memory, PAGES, 1, RM_CONTENTS_KEPT), E_RANGE);
-	CHECK_ERR(donate(&g, g.memory, 0, PAGES + 1, RM_CONTENTS_KEPT), E_RANGE);
-	CHECK_ERR(donate(&g, g.memory, RM_PAGES_MAX, RM_PAGES_MAX, RM_CONTENTS_KEPT), E_INVAL);
-	CHECK_ERR(donate(&g, g.memory, 0, 0, RM_CONTENTS_KEPT), E_INVAL);
-	CHECK_ERR(donate(&g, g.memory, 0, 1, 3), E_INVAL);
+	CHECK_ERR(given_donate(&g, g.memory, PAGES, 1, RM_CONTENTS_KEPT), E_RANGE);
+	CHECK_ERR(given_donate(&g, g.memory, 0, PAGES + 1, RM_CONTENTS_KEPT), E_RANGE);
+	CHECK_ERR(given_donate(&g, g.memory, RM_PAGES_MAX, RM_PAGES_MAX, RM_CONTENTS_KEPT),
+	          E_INVAL);
+	CHECK_ERR(given_donate(&g, g.memory, 0, 0, RM_CONTENTS_KEPT), E_INVAL);
+	CHECK_ERR(given_donate(&g, g.memory, 0, 1, 3), E_INVAL);
 	CHECK_OK(rm_dataspace_restrict(g.memory, &(struct rm_dataspace_restrict_in){ .rights = RW },
 	                               rt_slot(poor)));
-	CHECK_ERR(donate(&g, poor, 0, 1, RM_CONTENTS_KEPT), E_PERM);
+	CHECK_ERR(given_donate(&g, poor, 0, 1, RM_CONTENTS_KEPT), E_PERM);
 	CHECK_OK(memory_make(g.p.client->bank, 2, RM_DATASPACE_FLAGS_PINNED, &pinned));
-	CHECK_ERR(donate(&g, pinned, 0, 1, RM_CONTENTS_KEPT), E_BUSY);
+	CHECK_ERR(given_donate(&g, pinned, 0, 1, RM_CONTENTS_KEPT), E_BUSY);
 	/* Twice; and more than the client's bank, and the session's, can bear. */
 	given_take(&g, 3, 2, RM_CONTENTS_KEPT);
-	CHECK_ERR(donate(&g, g.memory, 0, PAGES, RM_CONTENTS_KEPT), E_BUSY);
-	CHECK_ERR(donate(&g, g.memory, 4, 1, RM_CONTENTS_KEPT), E_BUSY);
+	CHECK_ERR(given_donate(&g, g.memory, 0, PAGES, RM_CONTENTS_KEPT), E_BUSY);
+	CHECK_ERR(given_donate(&g, g.memory, 4, 1, RM_CONTENTS_KEPT), E_BUSY);
 	CHECK_OK(rm_dataspace_resize(g.memory,
 	                             &(struct rm_dataspace_resize_in){ .size = 1ull << 30 }));
-	CHECK_ERR(donate(&g, g.memory, 8, (1ull << 30) - 8, RM_CONTENTS_KEPT), E_LIMIT);
+	CHECK_ERR(given_donate(&g, g.memory, 8, (1ull << 30) - 8, RM_CONTENTS_KEPT), E_LIMIT);
 	CHECK_OK(rm_dataspace_resize(g.memory, &(struct rm_dataspace_resize_in){ .size = PAGES }));
 	/* Nobody but the server gives them back. */
 	const struct rm_donation_return_in in = { .donation = { g.p.server->box->word[DONATION] },

@@ -78,10 +78,10 @@ static void run(const struct test *test)
 }
 
 static const struct test *const tests[] = {
-	bank_tests,  dataspace_tests, large_tests, pager_tests,    vspace_tests, populate_tests,
-	clone_tests, task_tests,      fault_tests, handler_tests,  name_tests,   session_tests,
-	end_tests,   share_tests,     seal_tests,  donation_tests, attack_tests, accused_tests,
-	event_tests, wrong_tests,     oom_tests,   stress_tests
+	bank_tests,    dataspace_tests, large_tests, pager_tests,    vspace_tests, populate_tests,
+	clone_tests,   task_tests,      fault_tests, handler_tests,  name_tests,   session_tests,
+	end_tests,     share_tests,     seal_tests,  donation_tests, raw_tests,    attack_tests,
+	accused_tests, event_tests,     wrong_tests, oom_tests,      stress_tests
 };
 
 /* Main's own stack is paid for as it is touched. */

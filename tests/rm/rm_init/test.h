@@ -180,6 +180,21 @@ err_t lend(struct lent *l, cptr_t memory, uint64_t first, uint64_t size, uint8_t
 void lent_make(struct lent *l, cptr_t bank, uint8_t policy, uint8_t class);
 void lent_end(struct lent *l);
 
+/* A pair of which the client gives memory (donation.c). */
+struct given {
+	struct pair p;
+	cptr_t memory;
+	uint64_t at, pages; /* where main sees it */
+	struct rm_bank_status client;
+};
+/* In the box of a server: of what it was given last, where it is. */
+enum { DONATION = 10, GIVEN, GIVEN_AT, PAGE_AT, GIVEN_VALUE, CONTENTS };
+err_t given_donate(struct given *g, cptr_t memory, uint64_t first, uint64_t size, uint8_t contents);
+/* Pages [first, first + size) of its memory, which the server then has, and has mapped. */
+void given_take(struct given *g, uint64_t first, uint64_t size, uint8_t contents);
+uint64_t server_has(struct given *g, uint64_t page);
+err_t server_gives_back(struct given *g, uint8_t contents);
+
 /* -- the tests --------------------------------------------------------------------------------- */
 
 struct test {
@@ -189,8 +204,8 @@ struct test {
 extern const struct test bank_tests[], dataspace_tests[], large_tests[], pager_tests[],
         vspace_tests[], populate_tests[], clone_tests[], task_tests[], fault_tests[],
         handler_tests[], name_tests[], session_tests[], end_tests[], share_tests[], seal_tests[],
-        donation_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[], attack_tests[],
-        accused_tests[];
+        donation_tests[], raw_tests[], event_tests[], oom_tests[], wrong_tests[], stress_tests[],
+        attack_tests[], accused_tests[];
 void test_seal(void);
 void fuzz(uint64_t calls, uint64_t seed);
 uint64_t config_number(const char *name, uint64_t otherwise);
