@@ -59,23 +59,20 @@ static void start(struct child *child, const char *program, const char *name, ui
 	child->bank = rt_slot_get();
 	CHECK_OK(rt_archive_find(program, &file));
 	CHECK_OK(rm_bank_create(RT_BANK, &bank, rt_slot(child->bank)));
-	CHECK_OK(rt_program_load(&child->program,
-	                         &(struct rt_spawn){ .name = program,
-	                                             .bank = child->bank,
-	                                             .image = RT_ARCHIVE,
-	                                             .offset = file.offset,
-	                                             .bytes = file.bytes,
-	                                             .mapped = file.data,
-	                                             .argc = is_internal ? 3 : 2,
-	                                             .argv = argv,
-	                                             .own_code = is_internal,
-	                                             .gifts = COUNT_OF(gifts),
-	                                             .gift = gifts,
-	                                             .slot_bits = 8,
-	                                             .schedule = { .budget_us = of,
-	                                                           .period_us = 10000,
-	                                                           .priority = priority,
-	                                                           .priority_max = priority } }));
+	struct rt_spawn how = { .name = program,
+		                .bank = child->bank,
+		                .argc = is_internal ? 3 : 2,
+		                .argv = argv,
+		                .own_code = is_internal,
+		                .gifts = COUNT_OF(gifts),
+		                .gift = gifts,
+		                .slot_bits = 8,
+		                .schedule = { .budget_us = of,
+		                              .period_us = 10000,
+		                              .priority = priority,
+		                              .priority_max = priority } };
+	rt_archive_image(&file, &how);
+	CHECK_OK(rt_program_load(&child->program, &how));
 	CHECK_OK(rt_name_grant(child->program.task, name, rights));
 	CHECK_OK(rm_task_watch(child->program.task, RT_TASK,
 	                       &(struct rm_task_watch_in){ .cookie = (uint64_t)child }));
