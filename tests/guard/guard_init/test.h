@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the tests of guard_init share. */
 #pragma once
+#include <nth/check.h>
 #include <nth/nth.h>
 #include <proto/lent_client.h>
 #include <proto/rm_client.h>
@@ -22,16 +23,6 @@ enum {
 	CLIENT_PRIORITY = 210,
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-void check_failed(const char *file, int line, const char *what, err_t err);
-#define CHECK(x) ((x) ? (void)0 : check_failed(__FILE__, __LINE__, #x, E_OK))
-#define CHECK_ERR(x, expected)                                                                     \
-	do {                                                                                       \
-		err_t check_err = (x);                                                             \
-		if (check_err != (expected))                                                       \
-			check_failed(__FILE__, __LINE__, #x " == " #expected, check_err);          \
-	} while (0)
-#define CHECK_OK(x) CHECK_ERR(x, E_OK)
 
 /* -- programs ---------------------------------------------------------------------------------- */
 
