@@ -31,6 +31,7 @@ static struct child lent_server, nth_server, client;
 static cptr_t nth_memory, count_memory, stop, resume, go;
 static volatile uint64_t *client_count;
 static bool is_internal; /* the servers have handlers of their own */
+bool is_guarded;
 volatile struct nth_control *nth;
 
 static void on_died(void *self, const struct rm_task_died_event *it)
@@ -107,6 +108,7 @@ static void programs_start(void)
 	struct rt_archive_file file;
 	CHECK_OK(rt_archive_open());
 	is_internal = rt_archive_find("internal", &file) == E_OK;
+	is_guarded = rt_archive_find("guarded", &file) == E_OK;
 	nth = page_make(&nth_memory);
 	client_count = page_make(&count_memory);
 	stop = notification_make();
@@ -160,7 +162,7 @@ static bool rm_is_valid(void)
 
 static bool is_settled(uint64_t own, uint64_t servers)
 {
-	for (unsigned int i = 0; i < 200; i++) {
+	for (unsigned int i = 0; i < (is_guarded ? 2000 : 200); i++) {
 		if (used(RT_BANK) == own && used_by_servers() == servers)
 			return true;
 		rt_yield();
@@ -194,6 +196,7 @@ static void warm_up(void)
 {
 	static struct lender lender[2];
 	test_name = "warm-up";
+	CHECK(all_are_well()); /* the client's session is there from now on */
 	CHECK_OK(honest(LENT, NULL));
 	CHECK_OK(honest(LENT_NTH, NULL));
 	for (unsigned int i = 0; i < 2; i++)
@@ -225,7 +228,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..10");
+	rt_log("1..11");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -236,6 +239,7 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
+	test("changed between any two accesses", test_changes);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
 	crowd_warm_up();

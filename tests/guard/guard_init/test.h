@@ -31,6 +31,7 @@ enum {
 #define LENT_NTH "lent-nth"
 
 extern volatile struct nth_control *nth;
+extern bool is_guarded; /* the servers have tests/guard/guarded below them */
 /* Both servers still run, and the honest client, which has been served since it was last asked. */
 bool all_are_well(void);
 /* The honest client stands still, so that instructions can be counted. */
@@ -112,4 +113,5 @@ void test_crowd(void);
 void crowd_warm_up(void);
 void test_stops(void);
 void test_every(void);
+void test_changes(void);
 void test_sweep(void);
