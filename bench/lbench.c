@@ -1351,6 +1351,66 @@ static void httpd(int port)
 		}
 	}
 }
+static void rx_server(void)
+{
+	int l = lst(9001);
+	for (;;) {
+		int c = accept(l, 0, 0);
+		size_t t = 0;
+		ssize_t r;
+		double t0 = now();
+		MARK(0x50);
+		while ((r = read(c, buf, 65536)) > 0)
+			t += r;
+		MARK(0x51);
+		printf("NET rx %zu bytes %.3f s %.2f MB/s\n", t, now() - t0,
+		       t / 1048576.0 / (now() - t0));
+		fflush(stdout);
+		close(c);
+	}
+}
+
+static void tx_server(void)
+{
+	int l = lst(9002);
+	for (;;) {
+		int c = accept(l, 0, 0);
+		size_t t = 0;
+		double t0 = now();
+		MARK(0x52);
+		while (t < 64 << 20) {
+			ssize_t r = write(c, buf, 65536);
+			if (r <= 0)
+				break;
+			t += r;
+		}
+		MARK(0x53);
+		printf("NET tx %zu bytes %.3f s %.2f MB/s\n", t, now() - t0,
+		       t / 1048576.0 / (now() - t0));
+		fflush(stdout);
+		shutdown(c, SHUT_WR);
+		while (read(c, buf, 10) > 0)
+			;
+		close(c);
+	}
+}
+
+static void echo_server(void)
+{
+	int l = lst(9003), one = 1;
+	for (;;) {
+		int c = accept(l, 0, 0);
+		char x;
+		setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		MARK(0x54);
+		while (read(c, &x, 1) == 1)
+			if (write(c, &x, 1) != 1)
+				break;
+		MARK(0x55);
+		close(c);
+	}
+}
+
 static void netsrv(void)
 {
 	mods();
@@ -1359,60 +1419,12 @@ static void netsrv(void)
 	signal(SIGPIPE, SIG_IGN);
 	if (!fork())
 		httpd(8080);
-	if (!fork()) {
-		int l = lst(9001);
-		for (;;) {
-			int c = accept(l, 0, 0);
-			size_t t = 0;
-			ssize_t r;
-			double t0 = now();
-			MARK(0x50);
-			while ((r = read(c, buf, 65536)) > 0)
-				t += r;
-			MARK(0x51);
-			printf("NET rx %zu bytes %.3f s %.2f MB/s\n", t, now() - t0,
-			       t / 1048576.0 / (now() - t0));
-			fflush(stdout);
-			close(c);
-		}
-	}
-	if (!fork()) {
-		int l = lst(9002);
-		for (;;) {
-			int c = accept(l, 0, 0);
-			size_t t = 0;
-			double t0 = now();
-			MARK(0x52);
-			while (t < 64 << 20) {
-				ssize_t r = write(c, buf, 65536);
-				if (r <= 0)
-					break;
-				t += r;
-			}
-			MARK(0x53);
-			printf("NET tx %zu bytes %.3f s %.2f MB/s\n", t, now() - t0,
-			       t / 1048576.0 / (now() - t0));
-			fflush(stdout);
-			shutdown(c, SHUT_WR);
-			while (read(c, buf, 10) > 0)
-				;
-			close(c);
-		}
-	}
-	if (!fork()) {
-		int l = lst(9003), one = 1;
-		for (;;) {
-			int c = accept(l, 0, 0);
-			char x;
-			setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-			MARK(0x54);
-			while (read(c, &x, 1) == 1)
-				if (write(c, &x, 1) != 1)
-					break;
-			MARK(0x55);
-			close(c);
-		}
-	}
+	if (!fork())
+		rx_server();
+	if (!fork())
+		tx_server();
+	if (!fork())
+		echo_server();
 	if (!access("/bin/busybox", X_OK) && !fork()) {
 		execl("/bin/busybox", "busybox", "httpd", "-f", "-p", "80", "-h", "/www",
 		      (char *)0);
@@ -1435,6 +1447,47 @@ static void netsrv(void)
 		pause();
 }
 
+static void become_init(void)
+{
+	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
+	mkdir("/dev", 0755);
+	mkdir("/tmp", 01777);
+	mkdir("/run", 0755);
+	mount("proc", "/proc", "proc", 0, 0);
+	mount("sysfs", "/sys", "sysfs", 0, 0);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
+	mount("tmpfs", "/tmp", "tmpfs", 0, 0);
+	if (fcntl(0, F_GETFD) < 0 || 1) {
+		int c = open("/dev/console", O_RDWR | O_NOCTTY);
+		if (c >= 0) {
+			dup2(c, 0);
+			dup2(c, 1);
+			dup2(c, 2);
+			if (c > 2)
+				close(c);
+		}
+	}
+	ifup("lo", "127.0.0.1", "255.0.0.0");
+	int x = open("/proc/sys/debug/exception-trace", O_WRONLY);
+	if (x >= 0) {
+		if (write(x, "0", 1) != 1) {
+		}
+		close(x);
+	}
+	setenv("PATH", "/bin:/usr/bin:/sbin:/usr/sbin", 1);
+}
+
+static void use_paths(void)
+{
+	snprintf(T, sizeof T, "%s", getenv("BT") ? getenv("BT") : "/dev/shm/lb");
+	mkdir(T, 0755);
+	const char *d = getenv("BD") ? getenv("BD") : ".";
+	snprintf(tiny, 64, "%s/tiny", d);
+	snprintf(hello_s, 64, "%s/hello_s", d);
+	snprintf(hello_d, 64, "%s/hello_d", d);
+}
+
 int main(int ac, char **av)
 {
 	uint64_t t_init = tsc();
@@ -1450,42 +1503,10 @@ int main(int ac, char **av)
 		repeats = 64;
 	if (getenv("div"))
 		divn = atoi(getenv("div"));
-	if (pid1) {
-		mkdir("/proc", 0755);
-		mkdir("/sys", 0755);
-		mkdir("/dev", 0755);
-		mkdir("/tmp", 01777);
-		mkdir("/run", 0755);
-		mount("proc", "/proc", "proc", 0, 0);
-		mount("sysfs", "/sys", "sysfs", 0, 0);
-		mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
-		mount("tmpfs", "/tmp", "tmpfs", 0, 0);
-		if (fcntl(0, F_GETFD) < 0 || 1) {
-			int c = open("/dev/console", O_RDWR | O_NOCTTY);
-			if (c >= 0) {
-				dup2(c, 0);
-				dup2(c, 1);
-				dup2(c, 2);
-				if (c > 2)
-					close(c);
-			}
-		}
-		ifup("lo", "127.0.0.1", "255.0.0.0");
-		int x = open("/proc/sys/debug/exception-trace", O_WRONLY);
-		if (x >= 0) {
-			if (write(x, "0", 1) != 1) {
-			}
-			close(x);
-		}
-		setenv("PATH", "/bin:/usr/bin:/sbin:/usr/sbin", 1);
-	} else {
-		snprintf(T, sizeof T, "%s", getenv("BT") ? getenv("BT") : "/dev/shm/lb");
-		mkdir(T, 0755);
-		const char *d = getenv("BD") ? getenv("BD") : ".";
-		snprintf(tiny, 64, "%s/tiny", d);
-		snprintf(hello_s, 64, "%s/hello_s", d);
-		snprintf(hello_d, 64, "%s/hello_d", d);
-	}
+	if (pid1)
+		become_init();
+	else
+		use_paths();
 	struct utsname u;
 	uname(&u);
 	printf("\nLBENCH mode=%s kernel=%s tsc_at_init=%lu uptime=%.6f\n", mode, u.release, t_init,

@@ -7,8 +7,8 @@
  * mode is written last when a guard begins and first when it ends. result is 0 whenever a guard
  * begins, for rm writes the first reason only: who reads one clears it.
  *
- * A build that maps windows only inside guards, to find accesses outside of them, would map in
- * guard_of()'s callers below and in the copies, and unmap at their ends.
+ * tests/guard/guarded takes the place of all this in a test build, and calls it: there windows can
+ * be accessed inside guards only.
  */
 #include <abi/abi.h>
 #include <lib/assert.h>
@@ -149,6 +149,12 @@ err_t client_strnlen(const char __client *string, size_t max, size_t *length)
 		return E_RANGE;
 	}
 	return rt_client_strnlen(at, max, length, at + max);
+}
+
+void client_reread(const void __client *at, size_t bytes)
+{
+	(void)at;
+	(void)bytes;
 }
 
 /* -- windows ----------------------------------------------------------------------------------- */

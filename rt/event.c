@@ -39,11 +39,16 @@ err_t rt_signal_set(uint64_t bits, void (*fn)(void *self, uint64_t bits), void *
 
 /* -- rt's own ---------------------------------------------------------------------------------- */
 
-static void own_session_opened(const struct rm_session_opened_event *it)
-{
-	if (rt_event_hooks.opened)
-		rt_event_hooks.opened(it);
-}
+#define OWN(hook, event)                                                                           \
+	static void own_##hook(const struct rm_##event##_event *it)                                \
+	{                                                                                          \
+		if (rt_event_hooks.hook)                                                           \
+			rt_event_hooks.hook(it);                                                   \
+	}
+OWN(opened, session_opened)
+OWN(shared, shared)
+OWN(recalled, share_recalled)
+OWN(donated, donated)
 
 static void own_session_severed(const struct rm_session_severed_event *it)
 {
@@ -51,24 +56,6 @@ static void own_session_severed(const struct rm_session_severed_event *it)
 		return;
 	if (rt_event_hooks.client_severed)
 		rt_event_hooks.client_severed(it);
-}
-
-static void own_shared(const struct rm_shared_event *it)
-{
-	if (rt_event_hooks.shared)
-		rt_event_hooks.shared(it);
-}
-
-static void own_recalled(const struct rm_share_recalled_event *it)
-{
-	if (rt_event_hooks.recalled)
-		rt_event_hooks.recalled(it);
-}
-
-static void own_donated(const struct rm_donated_event *it)
-{
-	if (rt_event_hooks.donated)
-		rt_event_hooks.donated(it);
 }
 
 static void own_name_up(const struct rm_name_up_event *it)
@@ -95,7 +82,7 @@ static void own_name_up(const struct rm_name_up_event *it)
 static void handle(unsigned int number, const uint64_t *body, unsigned int length)
 {
 	switch (number) {
-		EVENT(RM_EVENT_SESSION_OPENED, session_opened, own_session_opened(&it))
+		EVENT(RM_EVENT_SESSION_OPENED, session_opened, own_opened(&it))
 		EVENT(RM_EVENT_SESSION_SEVERED, session_severed, own_session_severed(&it))
 		EVENT(RM_EVENT_SHARED, shared, own_shared(&it))
 		EVENT(RM_EVENT_SHARE_RECALLED, share_recalled, own_recalled(&it))

@@ -194,15 +194,21 @@ static void on_opened(const struct rm_session_opened_event *it)
 	(void)rm_session_accept(RT_TASK, &(struct rm_session_accept_in){ .session = it->session });
 }
 
+/*
+ * NULL: not a client's: a session of our own with another server; or one that was refused, or is
+ * over already.
+ */
+static struct rt_client *client_of(rm_session_t session)
+{
+	const struct rt_badge *badge = rt_badge_find(&server->badges, session.raw);
+	return badge && badge == &badge->client->badge ? badge->client : NULL;
+}
+
 static bool on_severed(const struct rm_session_severed_event *it)
 {
-	struct rt_badge *badge = rt_badge_find(&server->badges, it->session.raw);
-	if (!badge || badge != &badge->client->badge) {
-		/* Not a client: then a session of our own with another server; or one that was
-		 * refused, or is over already. */
+	struct rt_client *client = client_of(it->session);
+	if (!client)
 		return false;
-	}
-	struct rt_client *client = badge->client;
 	if (server->is_handling) {
 		list_remove(&client->link);
 		list_push_back(&server->ending, &client->link);
@@ -211,12 +217,6 @@ static bool on_severed(const struct rm_session_severed_event *it)
 		client_end(server, client);
 	}
 	return true;
-}
-
-static struct rt_client *client_of(rm_session_t session)
-{
-	const struct rt_badge *badge = rt_badge_find(&server->badges, session.raw);
-	return badge && badge == &badge->client->badge ? badge->client : NULL;
 }
 
 static void on_shared(const struct rm_shared_event *it)

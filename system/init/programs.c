@@ -80,24 +80,21 @@ static err_t load(struct program *program)
 	err_t err = make_devices(program, gifts);
 	if (err != E_OK)
 		return err;
-	const struct rt_spawn how = { .name = what->name,
-		                      .bank = program->bank,
-		                      .image = RT_ARCHIVE,
-		                      .offset = program->file.offset,
-		                      .bytes = program->file.bytes,
-		                      .mapped = program->file.data,
-		                      .argc = what->args_count,
-		                      .argv = what->args,
-		                      .envc = what->env_count,
-		                      .env = what->env,
-		                      .gifts = what->devices_count,
-		                      .gift = gifts,
-		                      .stack_bytes = what->stack_bytes,
-		                      .own_code = what->own_code,
-		                      .schedule = { .budget_us = what->budget_us,
-		                                    .period_us = what->period_us,
-		                                    .priority = what->priority,
-		                                    .priority_max = what->ceiling } };
+	struct rt_spawn how = { .name = what->name,
+		                .bank = program->bank,
+		                .argc = what->args_count,
+		                .argv = what->args,
+		                .envc = what->env_count,
+		                .env = what->env,
+		                .gifts = what->devices_count,
+		                .gift = gifts,
+		                .stack_bytes = what->stack_bytes,
+		                .own_code = what->own_code,
+		                .schedule = { .budget_us = what->budget_us,
+		                              .period_us = what->period_us,
+		                              .priority = what->priority,
+		                              .priority_max = what->ceiling } };
+	rt_archive_image(&program->file, &how);
 	return rt_program_load(&program->made, &how);
 }
 

@@ -16,11 +16,28 @@ enum { PAGE = 4096, WINDOWS_MAX = 64 };
 	type __wrap_##name(__VA_ARGS__)
 
 static struct {
-	uint64_t at, bytes;
+	uint64_t at, bytes, first; /* first: byte of the share */
 	rm_share_t share;
 } windows[WINDOWS_MAX];
 static volatile struct nth_control *control;
 static struct rt_server *server;
+
+err_t __real_client_store64(uint64_t __client *to, uint64_t value);
+
+/* As the client would, by any window that shows the word. */
+static void change_word(rm_share_t share)
+{
+	for (unsigned int i = 0; i < WINDOWS_MAX; i++) {
+		uint64_t at = control->word - windows[i].first;
+		if (windows[i].share.raw != share.raw || !range_ok(at, 8, windows[i].bytes))
+			continue;
+		at += windows[i].at;
+		control->wrong +=
+		        __real_client_store64((uint64_t __client *)at, control->value) != E_OK;
+		return;
+	}
+	control->wrong++;
+}
 
 /* The next access, at that address. */
 static void access(uint64_t at)
@@ -32,7 +49,10 @@ static void access(uint64_t at)
 		i++;
 	unsigned int phase = server->is_handling ? server->current->phase : RT_FETCH;
 	control->wrong += phase == RT_COMMIT || i == WINDOWS_MAX;
-	if (++control->count != control->fail_at || i == WINDOWS_MAX)
+	control->count++;
+	if (i < WINDOWS_MAX && control->count == control->change_at)
+		change_word(windows[i].share);
+	if (control->count != control->fail_at || i == WINDOWS_MAX)
 		return;
 	control->phase = phase;
 	control->wrong += rt_share_release(windows[i].share) != E_OK;
@@ -61,6 +81,7 @@ WRAPPED(err_t, rt_window_map, rm_share_t share, uint64_t first, uint64_t pages, 
 		if (windows[i].bytes == 0) {
 			windows[i].at = (uint64_t)window->at;
 			windows[i].bytes = window->bytes;
+			windows[i].first = first * PAGE;
 			windows[i].share = share;
 			break;
 		}

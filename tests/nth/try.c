@@ -13,20 +13,22 @@ struct run {
 	err_t err, failed; /* failed: of what must not fail */
 };
 
-static struct run run(const struct nth_case *it, volatile struct nth_control *control, uint64_t n)
+/* Something happens at the n-th access: *at is the control's. */
+static struct run run(const struct nth_case *it, volatile struct nth_control *control,
+                      volatile uint64_t *at, uint64_t n)
 {
 	struct run r = { 0 };
-	control->fail_at = 0;
+	control->fail_at = control->change_at = 0;
 	control->wrong = 0;
 	if ((r.failed = it->probe(it->ctx, &r.digest[WITHOUT])) != E_OK)
 		return r;
 	if ((r.failed = it->open(it->ctx)) == E_OK)
 		r.failed = it->probe(it->ctx, &r.digest[BEFORE]);
 	control->count = 0;
-	control->fail_at = n;
+	*at = n;
 	if (r.failed == E_OK)
 		r.err = it->request(it->ctx);
-	control->fail_at = 0;
+	*at = 0;
 	r.count = control->count;
 	r.phase = control->phase;
 	r.wrong = control->wrong;
@@ -60,7 +62,7 @@ static const char *judge(const struct nth_case *it, const struct run *r, const s
 
 bool nth_try(const struct nth_case *it, volatile struct nth_control *control, uint64_t *accesses)
 {
-	const struct run whole = run(it, control, 0);
+	const struct run whole = run(it, control, &control->fail_at, 0);
 	*accesses = whole.count;
 	if (whole.failed != E_OK || whole.err != E_OK || whole.wrong > 0) {
 		rt_log("# %s: %s, %s, %lu wrong accesses", it->name, err_name(whole.failed),
@@ -68,7 +70,7 @@ bool nth_try(const struct nth_case *it, volatile struct nth_control *control, ui
 		return false;
 	}
 	for (uint64_t n = 1; n <= whole.count; n++) {
-		const struct run r = run(it, control, n);
+		const struct run r = run(it, control, &control->fail_at, n);
 		const char *wrong = r.failed == E_OK ? judge(it, &r, &whole) : err_name(r.failed);
 		if (wrong) {
 			rt_log("# digests: %lx %lx %lx %lx, all went well: %lx %lx %lx %lx",
@@ -80,4 +82,35 @@ bool nth_try(const struct nth_case *it, volatile struct nth_control *control, ui
 		}
 	}
 	return true;
+}
+
+static bool same_outcome(const struct run *a, const struct run *b)
+{
+	return a->err == b->err && a->digest[AFTER] == b->digest[AFTER] &&
+	       a->digest[CLOSED] == b->digest[CLOSED];
+}
+
+bool nth_try_change(const struct nth_case *it, volatile struct nth_control *control,
+                    const struct nth_change *change, uint64_t *accesses)
+{
+	control->word = change->word;
+	control->value = change->value;
+	const struct run before = run(it, control, &control->change_at, 0);
+	const struct run after = run(it, control, &control->change_at, 1);
+	*accesses = before.count;
+	for (uint64_t n = 1; n <= before.count; n++) {
+		const struct run r = run(it, control, &control->change_at, n);
+		bool good = r.failed == E_OK && r.wrong == 0 &&
+		            (same_outcome(&r, &before) || same_outcome(&r, &after));
+		if (good)
+			continue;
+		rt_log("# %s: 0x%lx at 0x%lx from access %lu of %lu on: %s, state %lx; "
+		       "before %s, %lx; after %s, %lx",
+		       it->name, change->value, change->word, n, before.count,
+		       err_name(r.failed != E_OK ? r.failed : r.err), r.digest[AFTER],
+		       err_name(before.err), before.digest[AFTER], err_name(after.err),
+		       after.digest[AFTER]);
+		return false;
+	}
+	return before.failed == E_OK && after.failed == E_OK;
 }

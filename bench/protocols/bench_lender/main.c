@@ -27,19 +27,16 @@ static void start_server(void)
 	must(rt_archive_open());
 	must(rt_archive_find(argv[0], &file));
 	must(rm_bank_create(RT_BANK, &bank, rt_slot(slot)));
-	must(rt_program_load(&program,
-	                     &(struct rt_spawn){ .name = argv[0],
-	                                         .bank = slot,
-	                                         .image = RT_ARCHIVE,
-	                                         .offset = file.offset,
-	                                         .bytes = file.bytes,
-	                                         .mapped = file.data,
-	                                         .argc = 1,
-	                                         .argv = argv,
-	                                         .schedule = { .budget_us = 10000,
-	                                                       .period_us = 10000,
-	                                                       .priority = PRIORITY,
-	                                                       .priority_max = PRIORITY } }));
+	struct rt_spawn how = { .name = argv[0],
+		                .bank = slot,
+		                .argc = 1,
+		                .argv = argv,
+		                .schedule = { .budget_us = 10000,
+		                              .period_us = 10000,
+		                              .priority = PRIORITY,
+		                              .priority_max = PRIORITY } };
+	rt_archive_image(&file, &how);
+	must(rt_program_load(&program, &how));
 	must(rt_name_grant(program.task, "borrower", RM_NAME_RIGHT_SERVE));
 	must(rt_name_grant(RT_TASK, "borrower", RM_NAME_RIGHT_CONNECT));
 	must(rt_program_start(&program));

@@ -37,19 +37,16 @@ static void load(struct child *child, const char *program, const char *argument,
 	must(rt_archive_find(program, &file));
 	must(rm_bank_create(RT_BANK, &bank, rt_slot(child->bank)));
 	const char *argv[] = { program, argument };
-	must(rt_program_load(&child->program,
-	                     &(struct rt_spawn){ .name = program,
-	                                         .bank = child->bank,
-	                                         .image = RT_ARCHIVE,
-	                                         .offset = file.offset,
-	                                         .bytes = file.bytes,
-	                                         .mapped = file.data,
-	                                         .argc = argument ? 2 : 1,
-	                                         .argv = argv,
-	                                         .schedule = { .budget_us = 10000,
-	                                                       .period_us = 10000,
-	                                                       .priority = priority,
-	                                                       .priority_max = priority } }));
+	struct rt_spawn how = { .name = program,
+		                .bank = child->bank,
+		                .argc = argument ? 2 : 1,
+		                .argv = argv,
+		                .schedule = { .budget_us = 10000,
+		                              .period_us = 10000,
+		                              .priority = priority,
+		                              .priority_max = priority } };
+	rt_archive_image(&file, &how);
+	must(rt_program_load(&child->program, &how));
 }
 
 static void watch(struct child *child)

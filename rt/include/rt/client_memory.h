@@ -96,6 +96,13 @@ err_t client_cas32(uint32_t __client *at, uint32_t expected, uint32_t desired, u
  */
 err_t client_strnlen(const char __client *string, size_t max, size_t *length);
 
+/*
+ * Does nothing, and says that this request may read these bytes once more: nothing was decided by
+ * what it read of them that the next reading could contradict. In tests/guard/guarded whoever reads
+ * a byte twice in a request, by copies, words or windows, without having said so, is ended.
+ */
+void client_reread(const void __client *at, size_t bytes);
+
 /* -- windows ----------------------------------------------------------------------------------- */
 
 /*

@@ -81,7 +81,7 @@ static const char *stopped(const struct kind *kind, uint8_t policy, enum lent_st
 static void stop_everywhere(const struct kind *kind, uint8_t policy)
 {
 	for (unsigned int stop = LENT_STOP_BEFORE; stop <= LENT_STOP_DELIVERING; stop++)
-		for (unsigned int way = 0; way < COUNT_OF(ways); way++) {
+		for (unsigned int way = 0; way < (is_guarded ? 1 : COUNT_OF(ways)); way++) {
 			const char *wrong =
 			        kind->stops & 1u << stop
 			                ? stopped(kind, policy, (enum lent_stop)stop, way)
@@ -129,22 +129,92 @@ static err_t every_probe(void *ctx, uint64_t *digest)
 	return honest(LENT_NTH, digest);
 }
 
+static struct nth_case every_case(const struct kind *of, unsigned int *policy)
+{
+	kind = of;
+	return (struct nth_case){ .name = of->name,
+		                  .ctx = policy,
+		                  .severs = *policy == RM_POLICY_SEVER,
+		                  .open = every_open,
+		                  .close = every_close,
+		                  .request = every_request,
+		                  .probe = every_probe };
+}
+
 void test_every(void)
 {
 	uint64_t accesses, all = 0;
-	for (unsigned int policy = RM_POLICY_REPORT; policy <= RM_POLICY_SEVER; policy++)
+	unsigned int policy = is_guarded ? RM_POLICY_SEVER : RM_POLICY_REPORT;
+	for (; policy <= RM_POLICY_SEVER; policy++)
 		for (unsigned int i = 0; i < kinds_count; i++) {
-			kind = &kinds[i];
-			const struct nth_case it = { .name = kind->name,
-				                     .ctx = &policy,
-				                     .severs = policy == RM_POLICY_SEVER,
-				                     .open = every_open,
-				                     .close = every_close,
-				                     .request = every_request,
-				                     .probe = every_probe };
+			const struct nth_case it = every_case(&kinds[i], &policy);
 			CHECK(nth_try(&it, nth, &accesses));
 			CHECK(accesses > 0);
 			all += accesses;
 		}
 	rt_log("# %lu accesses failed, one by one", all);
+}
+
+/* -- changed between any two accesses ---------------------------------------------------------- */
+
+/* Words that a request steers by, or that it adds up, and what becomes of them. */
+static const struct {
+	const char *kind;
+	struct nth_change change;
+} changes[] = {
+	{ "put", { PAGE + 8, 7 } },
+	{ "words", { 40, 7 } },
+	{ "words", { 48, 7 } },
+	{ "seek", { HALF + 3 * PAGE - 96, 5 } },
+	{ "count", { HALF + 3 * PAGE - 96, 7 } },
+	{ "mix", { 3 * PAGE - 96, 7 } },
+	/* A string that becomes shorter, and one that becomes longer, the same before that. */
+	{ "name", { HALF + PAGE - 16, 0 } },
+	{ "name", { HALF + PAGE + 16, 0xffffffffa9a8a7a6 } },
+	/* A table's length: another one, and one that goes beyond all memory. */
+	{ "vector", { 3 * PAGE - 8, 1000 } },
+	{ "vector", { 3 * PAGE - 8, UINT64_MAX } },
+};
+
+static const struct kind *kind_called(const char *name)
+{
+	for (const struct kind *it = kinds;; it++) {
+		unsigned int i = 0;
+		while (name[i] && it->name[i] == name[i])
+			i++;
+		if (it->name[i] == name[i])
+			return it;
+	}
+}
+
+/* A length that is checked, read again, and then used: at most 64 it was checked to be. */
+static err_t twice(const struct lender *l, enum lent_stop stop)
+{
+	const struct lent_plant_in in = { .at = span(0, 0, 2 * PAGE), .plant = LENT_PLANT_TWICE };
+	struct lent_plant_out out;
+	(void)stop;
+	*(uint64_t *)l->at = 24;
+	return lent_plant(l->session.endpoint, &in, &out);
+}
+
+void test_changes(void)
+{
+	static const struct kind planted = { .name = "twice", .request = twice };
+	static const struct nth_change longer = { 0, 100 };
+	unsigned int policy = RM_POLICY_REPORT;
+	uint64_t accesses, all = 0;
+	kinds_check = false;
+	for (unsigned int i = 0; i < COUNT_OF(changes); i += is_guarded ? 4 : 1) {
+		const struct nth_case it = every_case(kind_called(changes[i].kind), &policy);
+		CHECK(nth_try_change(&it, nth, &changes[i].change, &accesses));
+		CHECK(accesses > 0);
+		all += accesses;
+	}
+	rt_log("# changed before %lu accesses, one by one", all);
+	if (!is_guarded) { /* which would end the server at once */
+		const struct nth_case it = every_case(&planted, &policy);
+		CHECK(!nth_try_change(&it, nth, &longer, &accesses));
+		CHECK(accesses > 1);
+	}
+	kinds_check = true;
 }

@@ -31,6 +31,7 @@ static struct child lent_server, nth_server, client;
 static cptr_t nth_memory, count_memory, stop, resume, go;
 static volatile uint64_t *client_count;
 static bool is_internal; /* the servers have handlers of their own */
+bool is_guarded;
 volatile struct nth_control *nth;
 
 static void on_died(void *self, const struct rm_task_died_event *it)
@@ -59,23 +60,20 @@ static void start(struct child *child, const char *program, const char *name, ui
 	child->bank = rt_slot_get();
 	CHECK_OK(rt_archive_find(program, &file));
 	CHECK_OK(rm_bank_create(RT_BANK, &bank, rt_slot(child->bank)));
-	CHECK_OK(rt_program_load(&child->program,
-	                         &(struct rt_spawn){ .name = program,
-	                                             .bank = child->bank,
-	                                             .image = RT_ARCHIVE,
-	                                             .offset = file.offset,
-	                                             .bytes = file.bytes,
-	                                             .mapped = file.data,
-	                                             .argc = is_internal ? 3 : 2,
-	                                             .argv = argv,
-	                                             .own_code = is_internal,
-	                                             .gifts = COUNT_OF(gifts),
-	                                             .gift = gifts,
-	                                             .slot_bits = 8,
-	                                             .schedule = { .budget_us = of,
-	                                                           .period_us = 10000,
-	                                                           .priority = priority,
-	                                                           .priority_max = priority } }));
+	struct rt_spawn how = { .name = program,
+		                .bank = child->bank,
+		                .argc = is_internal ? 3 : 2,
+		                .argv = argv,
+		                .own_code = is_internal,
+		                .gifts = COUNT_OF(gifts),
+		                .gift = gifts,
+		                .slot_bits = 8,
+		                .schedule = { .budget_us = of,
+		                              .period_us = 10000,
+		                              .priority = priority,
+		                              .priority_max = priority } };
+	rt_archive_image(&file, &how);
+	CHECK_OK(rt_program_load(&child->program, &how));
 	CHECK_OK(rt_name_grant(child->program.task, name, rights));
 	CHECK_OK(rm_task_watch(child->program.task, RT_TASK,
 	                       &(struct rm_task_watch_in){ .cookie = (uint64_t)child }));
@@ -110,6 +108,7 @@ static void programs_start(void)
 	struct rt_archive_file file;
 	CHECK_OK(rt_archive_open());
 	is_internal = rt_archive_find("internal", &file) == E_OK;
+	is_guarded = rt_archive_find("guarded", &file) == E_OK;
 	nth = page_make(&nth_memory);
 	client_count = page_make(&count_memory);
 	stop = notification_make();
@@ -163,7 +162,7 @@ static bool rm_is_valid(void)
 
 static bool is_settled(uint64_t own, uint64_t servers)
 {
-	for (unsigned int i = 0; i < 200; i++) {
+	for (unsigned int i = 0; i < (is_guarded ? 2000 : 200); i++) {
 		if (used(RT_BANK) == own && used_by_servers() == servers)
 			return true;
 		rt_yield();
@@ -241,7 +240,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..10");
+	rt_log("1..11");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -252,6 +251,7 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
+	test("changed between any two accesses", test_changes);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
 	crowd_warm_up();

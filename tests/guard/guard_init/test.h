@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the tests of guard_init share. */
 #pragma once
+#include <nth/check.h>
 #include <nth/nth.h>
 #include <proto/lent_client.h>
 #include <proto/rm_client.h>
@@ -23,16 +24,6 @@ enum {
 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-void check_failed(const char *file, int line, const char *what, err_t err);
-#define CHECK(x) ((x) ? (void)0 : check_failed(__FILE__, __LINE__, #x, E_OK))
-#define CHECK_ERR(x, expected)                                                                     \
-	do {                                                                                       \
-		err_t check_err = (x);                                                             \
-		if (check_err != (expected))                                                       \
-			check_failed(__FILE__, __LINE__, #x " == " #expected, check_err);          \
-	} while (0)
-#define CHECK_OK(x) CHECK_ERR(x, E_OK)
-
 /* -- programs ---------------------------------------------------------------------------------- */
 
 /* The servers by their names; nth: the one in which accesses fail. */
@@ -40,6 +31,7 @@ void check_failed(const char *file, int line, const char *what, err_t err);
 #define LENT_NTH "lent-nth"
 
 extern volatile struct nth_control *nth;
+extern bool is_guarded; /* the servers have tests/guard/guarded below them */
 /* Both servers still run, and the honest client, which has been served since it was last asked. */
 bool all_are_well(void);
 /* The honest client stands still, so that instructions can be counted. */
@@ -121,4 +113,5 @@ void test_crowd(void);
 void crowd_warm_up(void);
 void test_stops(void);
 void test_every(void);
+void test_changes(void);
 void test_sweep(void);

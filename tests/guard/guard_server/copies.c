@@ -113,6 +113,11 @@ err_t on_name(void *, struct proto_request *request, const struct lent_name_in *
 	stop_at(LENT_STOP_BETWEEN, in->stop);
 	err = client_read(copy, at, length, &done);
 	must(request, err, done);
+	/* How long it is now, for nobody changes it any more. */
+	size_t found = 0;
+	while (found < length && copy[found])
+		found++;
+	length = found;
 	commit(request, length, hash(copy, length, 1));
 	size_t kept = length < sizeof(state->content.name) ? length : sizeof(state->content.name);
 	__builtin_memcpy(state->content.name, copy, kept);

@@ -150,6 +150,7 @@ int rt_main(const struct rt_start *start)
 		                             .count = on_count,
 		                             .run = on_run,
 		                             .mix = on_mix,
+		                             .plant = on_plant,
 		                             .state = on_state,
 		                             .last = on_last,
 		                             .ignore = on_ignore,

@@ -63,6 +63,10 @@ err_t on_count(void *, struct proto_request *request, const struct lent_count_in
 err_t on_run(void *, struct proto_request *request, const struct lent_run_in *in);
 err_t on_mix(void *, struct proto_request *request, const struct lent_mix_in *in);
 
+/* planted.c */
+err_t on_plant(void *, struct proto_request *request, const struct lent_plant_in *in,
+               struct lent_plant_out *out);
+
 /* What a request commits. */
 static inline void commit(struct proto_request *request, uint64_t bytes, uint64_t sum)
 {

@@ -60,27 +60,22 @@ struct actor *actor_new(unsigned int i, cptr_t parent)
 	const struct rt_gift gifts[] = { { "go", actors[i].go },
 		                         { "done", actors[i].done },
 		                         { "box", actors[i].memory } };
-	const struct rt_spawn spawn = { .name = "actor",
-		                        .bank = 0,
-		                        .image = RT_ARCHIVE,
-		                        .offset = file.offset,
-		                        .bytes = file.bytes,
-		                        .mapped = file.data,
-		                        .argc = 2,
-		                        .argv = argv,
-		                        .gifts = COUNT_OF(gifts),
-		                        .gift = gifts,
-		                        .slot_bits = 8,
-		                        .stack_bytes = 64 * 1024,
-		                        .own_code = actors_own_code,
-		                        .schedule = schedule_at(ACTOR_PRIORITY) };
-	struct rt_spawn with_bank = spawn;
+	struct rt_spawn how = { .name = "actor",
+		                .argc = 2,
+		                .argv = argv,
+		                .gifts = COUNT_OF(gifts),
+		                .gift = gifts,
+		                .slot_bits = 8,
+		                .stack_bytes = 64 * 1024,
+		                .own_code = actors_own_code,
+		                .schedule = schedule_at(ACTOR_PRIORITY) };
 	*actor->box = (struct box){ .number = i, .busy = 1 };
 	(void)sel4_nb_wait(actors[i].go);
 	(void)sel4_nb_wait(actors[i].done);
 	CHECK_OK(bank_make(parent, ACTOR_PAGES, &actor->bank));
-	with_bank.bank = actor->bank;
-	CHECK_OK(rt_program_load(&actor->program, &with_bank));
+	how.bank = actor->bank;
+	rt_archive_image(&file, &how);
+	CHECK_OK(rt_program_load(&actor->program, &how));
 	CHECK_OK(rm_task_watch(actor->program.task, RT_TASK,
 	                       &(struct rm_task_watch_in){ .cookie = i }));
 	CHECK_OK(rt_program_start(&actor->program));

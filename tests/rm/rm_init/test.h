@@ -4,6 +4,7 @@
  * actors: other programs, made of the same ELF file, that do what the test tells them.
  */
 #pragma once
+#include <nth/check.h>
 #include <proto/rm_client.h>
 #include <rt/load.h>
 #include <rt/name.h>
@@ -13,18 +14,7 @@
 enum { PAGE = 4096, MIB = 1 << 20, MIB_PAGES = MIB / PAGE, RW = RM_RIGHT_READ | RM_RIGHT_WRITE };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* -- checks: in main they fail the test; in an actor they are told to main when it is joined --- */
-
-void check_failed(const char *file, int line, const char *what, err_t err);
-/* A hundred failures of one check say no more than one. */
-#define CHECK(x) ((x) ? (void)0 : check_failed(__FILE__, __LINE__, #x, E_OK))
-#define CHECK_ERR(x, expected)                                                                     \
-	do {                                                                                       \
-		err_t check_err = (x);                                                             \
-		if (check_err != (expected))                                                       \
-			check_failed(__FILE__, __LINE__, #x " == " #expected, check_err);          \
-	} while (0)
-#define CHECK_OK(x) CHECK_ERR(x, E_OK)
+/* Checks (nth/check.h): in main they fail the test; in an actor main is told when it is joined. */
 
 /* -- memory ------------------------------------------------------------------------------------ */
 

@@ -200,18 +200,16 @@ static err_t load(struct child *child, const char *name, const char *argument)
 	const char *argv[] = { name, argument };
 	const char *env[] = { "COLOUR=blue" };
 	const struct rt_gift gift = { "vspace", RT_VSPACE };
-	return rt_program_load(&child->program, &(struct rt_spawn){ .name = name,
-	                                                            .bank = child->bank,
-	                                                            .image = RT_ARCHIVE,
-	                                                            .offset = file.offset,
-	                                                            .bytes = file.bytes,
-	                                                            .mapped = file.data,
-	                                                            .argc = argument ? 2 : 1,
-	                                                            .argv = argv,
-	                                                            .envc = 1,
-	                                                            .env = env,
-	                                                            .gifts = 1,
-	                                                            .gift = &gift });
+	struct rt_spawn how = { .name = name,
+		                .bank = child->bank,
+		                .argc = argument ? 2 : 1,
+		                .argv = argv,
+		                .envc = 1,
+		                .env = env,
+		                .gifts = 1,
+		                .gift = &gift };
+	rt_archive_image(&file, &how);
+	return rt_program_load(&child->program, &how);
 }
 
 static err_t run(struct child *child, const char *name, uint8_t rights)

@@ -23,6 +23,8 @@ struct nth_control {
 	uint64_t count;   /* accesses since the test set it to 0 */
 	uint64_t phase;   /* enum rt_phase of the one that failed */
 	uint64_t wrong;   /* accesses in COMMIT, and others that no share was known for */
+	/* The test's: before that access the word at that byte of the share changes. 0: no */
+	uint64_t change_at, word, value;
 };
 
 /*
@@ -52,3 +54,18 @@ struct nth_case {
  * that is over; nothing is accessed in COMMIT. *accesses: how many a whole request has.
  */
 bool nth_try(const struct nth_case *it, volatile struct nth_control *control, uint64_t *accesses);
+
+/* A word of the share, at a multiple of 8, and what the client makes of it. */
+struct nth_change {
+	uint64_t word, value;
+};
+
+/*
+ * Makes the request with the word changed before no access, before the first, the second, ...
+ * False: once the outcome, as answer and server's state, was neither that of the word as it was nor
+ * that of the word as it came to be: it was read twice. *accesses: as above.
+ *
+ * Each byte must be read at one access, so that of a copy only one page may see the word.
+ */
+bool nth_try_change(const struct nth_case *it, volatile struct nth_control *control,
+                    const struct nth_change *change, uint64_t *accesses);
