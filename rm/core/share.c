@@ -224,8 +224,7 @@ bool share_reap(struct rm *rm, struct share *share)
 	if (child)
 		reap_child(rm, child);
 	if (r && unmap_step(rm, r->vspace, r->interval.start, r->interval.end)) {
-		if (r->policy == RM_POLICY_SEVER)
-			r->session = session_to_blame(rm, share);
+		r->session = session_to_blame(rm, share);
 		region_hide(rm, r);
 	}
 	if (child || r)
@@ -335,7 +334,9 @@ enum rm_fault_result share_gone(struct rm *rm, struct thread *thread, uint64_t a
 {
 	const struct region *window = region_find(thread->task->vspace, address);
 	const struct share *share = slotmap_get(&rm->objects, window->share);
-	*blamed = share ? session_to_blame(rm, share) : window->session;
+	/* Of one that shows nothing any more, who was to blame when it came to that. */
+	bool shows = share && window->dataspace;
+	*blamed = shows ? session_to_blame(rm, share) : window->session;
 	struct session *s = object_of_kind(rm, *blamed, KIND_SESSION);
 	if (window->policy == RM_POLICY_SEVER && s) {
 		session_sever(rm, s, RM_REASON_VIOLATION);
