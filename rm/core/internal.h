@@ -273,7 +273,14 @@ bool session_is_cut(const struct session *session);
 struct session *session_of(const struct rm *rm, const struct task *task, uint64_t id);
 struct session *session_of_server(const struct rm *rm, const struct task *task, uint64_t id);
 struct session *session_of_client(const struct rm *rm, const struct task *task, uint64_t id);
-struct session *session_to_give(const struct rm *rm, const struct task *task, uint64_t id);
+
+/* Of a client that may lend or give something in it: it is open, and has a server. */
+static inline struct session *session_to_give(const struct rm *rm, const struct task *task,
+                                              uint64_t id)
+{
+	struct session *s = session_of_client(rm, task, id);
+	return s && s->state == RM_SESSION_STATE_OPEN && s->server ? s : NULL;
+}
 
 /* -- share.c --------------------------------------------------------------------------------- */
 bool share_reap(struct rm *rm, struct share *share);

@@ -441,13 +441,6 @@ struct session *session_of_client(const struct rm *rm, const struct task *task, 
 	return s && s->client == task ? s : NULL;
 }
 
-/* The same, if its client may lend or give something in it: it is open, and has a server. */
-struct session *session_to_give(const struct rm *rm, const struct task *task, uint64_t id)
-{
-	struct session *s = session_of_client(rm, task, id);
-	return s && s->state == RM_SESSION_STATE_OPEN && s->server ? s : NULL;
-}
-
 /* Of either side. */
 struct session *session_of(const struct rm *rm, const struct task *task, uint64_t id)
 {

@@ -114,15 +114,32 @@ static int nothing(void *arg)
 	return 0;
 }
 
-/* A thread's last page is given back by the next one, when it has come to its end. */
+static uint64_t in_use(void)
+{
+	struct rm_bank_query_out out = { 0 };
+	CHECK_OK(rm_bank_query(RT_BANK, &out));
+	return out.status.used;
+}
+
+/*
+ * A thread's last page is given back by the next one, when it has come to its end. All have come
+ * to theirs when nothing more is given back for a while.
+ */
 static void bury(void)
 {
+	enum { WAIT_NS = 10000000, CALM = 4, TRIES = 200 };
 	static struct rt_worker last;
-	uint64_t until = rt_time_ns() + 10000000;
-	while (rt_time_ns() < until)
-		rt_yield();
-	CHECK_OK(rt_worker_start(&last, nothing, NULL, STACK_BYTES, NULL));
-	(void)rt_worker_join(&last);
+	uint64_t before = 0;
+	for (unsigned int i = 0, calm = 0; i < TRIES && calm < CALM; i++) {
+		uint64_t until = rt_time_ns() + WAIT_NS;
+		while (rt_time_ns() < until)
+			rt_yield();
+		CHECK_OK(rt_worker_start(&last, nothing, NULL, STACK_BYTES, NULL));
+		(void)rt_worker_join(&last);
+		uint64_t now = in_use();
+		calm = now == before ? calm + 1 : 0;
+		before = now;
+	}
 }
 
 static void crowd(bool violates)
