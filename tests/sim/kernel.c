@@ -866,10 +866,11 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 }
 
 static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
-                                     slot_t notification)
+                                     slot_t notification, slot_t timeout_endpoint)
 {
 	struct sim_kernel *k = kernel;
 	struct sim_tcb *t = tcb_of(k, tcb, "thread_lend");
+	const struct sim_cap *h = cap_of(k, timeout_endpoint, SIM_ENDPOINT, "thread_lend");
 	uint32_t sc = cap_of(k, sched_context, SIM_SC, "thread_lend")->object;
 	uint32_t n = cap_of(k, notification, SIM_NOTIFICATION, "thread_lend")->object;
 	if (t->sched_context != sc || k->objects[n].lends)
@@ -877,9 +878,37 @@ static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t 
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	t->sched_context = 0;
+	t->timeout_badge = h->badge;
 	k->objects[sc].data = 0;
 	k->objects[sc].lends = n;
 	k->objects[n].lends = sc;
+	return ERR_NONE;
+}
+
+/* These two fail for what they say alone: never for want of anything. */
+static enum abi_error op_context_take(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	struct sim_kernel *k = kernel;
+	struct sim_tcb *t = tcb_of(k, tcb, "context_take");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "context_take")->object;
+	k->ops++;
+	if (t->sched_context != sc)
+		return ERR_ILLEGAL_OPERATION;
+	t->sched_context = 0;
+	k->objects[sc].data = 0;
+	return ERR_NONE;
+}
+
+static enum abi_error op_context_give(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	struct sim_kernel *k = kernel;
+	struct sim_tcb *t = tcb_of(k, tcb, "context_give");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "context_give")->object;
+	k->ops++;
+	if (t->sched_context || k->objects[sc].data)
+		return ERR_ILLEGAL_OPERATION;
+	t->sched_context = sc;
+	k->objects[sc].data = t->object;
 	return ERR_NONE;
 }
 
@@ -1016,6 +1045,8 @@ const struct kernel_ops sim_kernel_ops = {
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
 	.thread_lend = op_thread_lend,
+	.context_take = op_context_take,
+	.context_give = op_context_give,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,

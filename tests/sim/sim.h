@@ -78,6 +78,7 @@ enum sim_thread_state { SIM_INACTIVE, SIM_RUNNING, SIM_IN_FAULT };
 
 struct sim_tcb {
 	uint32_t object, sched_context, notification;
+	uint64_t timeout_badge; /* of its timeout endpoint; 0: it has none */
 	uint64_t address; /* the driver's: what it was doing when it faulted */
 	uint8_t access;
 	uint8_t state;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rt_server's add() with such a number works long, in that phase; b: for how many rounds. */
+#pragma once
+
+enum work {
+	WORK_FETCH = 1000,
+	WORK_WINDOW, /* FETCH, with a window open */
+	WORK_COMMIT,
+	WORK_DELIVER,
+	WORK_END,
+	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
+};
