@@ -229,6 +229,7 @@ void context_take_home(struct rm *rm, const struct thread *thread);
 void passive_timeout(struct rm *rm, struct thread *server, uint64_t badge);
 void passive_tell(struct rm *rm, struct task *task);
 void passive_watch(struct rm *rm, struct task *task);
+void passive_look(struct rm *rm, struct task *task);
 void passive_leave(struct rm *rm, struct thread *thread);
 err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule);
 enum rm_fault_answer thread_fault_message(struct rm *rm, struct thread *thread, uint64_t label,

@@ -77,6 +77,11 @@ static bool revive(struct rm *rm, const struct thread *server)
 void passive_tell(struct rm *rm, struct task *task)
 {
 	(void)revive(rm, task->passive);
+}
+
+/* It has one more session, maybe: one client's message could keep others waiting. */
+void passive_watch(struct rm *rm, struct task *task)
+{
 	if (task->session_count > 1 && !task->watch.is_set)
 		deadline_set(&rm->passive_deadlines, &task->watch, rm->now_ns + WATCH_NS);
 }
@@ -95,16 +100,15 @@ static void blame_sender(struct rm *rm, const struct thread *server)
 		session_sever(rm, s, RM_REASON_VIOLATION);
 }
 
-/* Now and then, while one client's message could keep others waiting. */
-void passive_watch(struct rm *rm, struct task *task)
+/* Now and then, as long as that is so. */
+void passive_look(struct rm *rm, struct task *task)
 {
-	struct thread *server = task->passive;
-	if (!server || task->state != RM_TASK_STATE_RUNNING)
+	const struct thread *server = task->passive;
+	if (task->state == RM_TASK_STATE_DEAD)
 		return;
 	if (revive(rm, server))
 		blame_sender(rm, server);
-	if (task->session_count > 1)
-		deadline_set(&rm->passive_deadlines, &task->watch, rm->now_ns + WATCH_NS);
+	passive_watch(rm, task);
 }
 
 void passive_leave(struct rm *rm, struct thread *thread)
@@ -131,6 +135,7 @@ static err_t give_up_context(struct rm *rm, struct thread *thread)
 	thread->is_passive = true;
 	task->passive = thread;
 	list_push_back(&rm->passive, &task->passive_link);
+	passive_watch(rm, task);
 	return E_OK;
 }
 

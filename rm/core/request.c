@@ -64,7 +64,7 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 	while ((due = deadlines_expire(&rm->pager_deadlines, now_ns)) != NULL)
 		dataspace_timeout(rm, container_of(due, struct dataspace, deadline));
 	while ((due = deadlines_expire(&rm->passive_deadlines, now_ns)) != NULL)
-		passive_watch(rm, container_of(due, struct task, watch));
+		passive_look(rm, container_of(due, struct task, watch));
 }
 
 /* -- the machine ------------------------------------------------------------------------------- */

@@ -828,9 +828,10 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	uint32_t sc = cap_of(k, thread->sched_context, SIM_SC, "thread_schedule")->object;
 	MUST(budget_us >= ABI_BUDGET_MIN_US && budget_us <= period_us, "kernel: budget %u of %u",
 	     budget_us, period_us);
-	MUST((!tcb->sched_context || tcb->sched_context == sc) &&
-	             (!k->objects[sc].data || k->objects[sc].data == tcb->object),
-	     "kernel: a scheduling context bound elsewhere");
+	/* A server has it that the thread called. */
+	if ((tcb->sched_context && tcb->sched_context != sc) ||
+	    (k->objects[sc].data && k->objects[sc].data != tcb->object))
+		return ERR_ILLEGAL_OPERATION;
 	const struct sim_cap *h = cap_at(k, thread->fault_endpoint);
 	if (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
 	    !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
@@ -838,6 +839,7 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
+	k->objects[sc].base = thread->badge;
 	tcb->sched_context = sc;
 	k->objects[sc].data = tcb->object;
 	return ERR_NONE;
@@ -881,6 +883,7 @@ static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t 
 	t->timeout_badge = h->badge;
 	k->objects[sc].data = 0;
 	k->objects[sc].lends = n;
+	k->objects[sc].used = t->object;
 	k->objects[n].lends = sc;
 	return ERR_NONE;
 }
@@ -953,6 +956,15 @@ static void op_signal(void *kernel, slot_t notification)
 	k->signals++;
 	MUST(c->rights & RIGHT_WRITE, "kernel: signal without the right");
 	object_of(k, c)->used |= c->badge;
+	/* Its context is lent to who waits there. */
+	uint32_t sc = object_of(k, c)->lends;
+	const struct sim_object *o = sc ? &k->objects[k->objects[sc].used] : NULL;
+	struct sim_tcb *t = o && o->type == SIM_TCB ? &k->tcbs[o->data] : NULL;
+	if (t && !t->works && t->state == SIM_RUNNING && !t->sched_context &&
+	    !k->objects[sc].data) {
+		t->sched_context = sc;
+		k->objects[sc].data = t->object;
+	}
 }
 
 static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t *words,
