@@ -50,6 +50,22 @@ void context_take_home(struct rm *rm, const struct thread *thread)
 	}
 }
 
+/*
+ * The kernel tells also of a thread that is answered and has no budget then, and lets it make its
+ * call again when it goes on. So it is put behind the call. (Of who calls now, the first register
+ * is no answer's badge, which is 0, but a capability.)
+ */
+static void skip_call(struct rm *rm, const struct thread *server)
+{
+	enum { CALL_BYTES = 2 };
+	struct abi_user_context context;
+	if (KERNEL(rm, thread_read, server->tcb, &context) != E_OK || context.rdi != 0 ||
+	    context.rdx != (uint64_t)SYS_CALL || context.rcx != context.rip + CALL_BYTES)
+		return;
+	context.rip += CALL_BYTES;
+	(void)rm->ops->thread_write(rm->kernel, server->tcb, &context);
+}
+
 /* It ran until the budget was used up of the context with that badge: that thread's. */
 void passive_timeout(struct rm *rm, struct thread *server, uint64_t badge)
 {
@@ -57,6 +73,7 @@ void passive_timeout(struct rm *rm, struct thread *server, uint64_t badge)
 	bool lost =
 	        owner && owner != server &&
 	        rm->ops->context_take(rm->kernel, owner->sched_context, server->tcb) == ERR_NONE;
+	skip_call(rm, server);
 	/* First: one that runs can be given a context that has to wait for budget. */
 	thread_fault_end(rm, server);
 	if (lost)

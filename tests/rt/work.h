@@ -7,6 +7,7 @@ enum work {
 	WORK_WINDOW, /* FETCH, with a window open */
 	WORK_COMMIT,
 	WORK_DELIVER,
+	WORK_CALLS, /* COMMIT: calls of rm */
 	WORK_END,
 	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
 };

@@ -5,6 +5,7 @@
  * With an argument it is passive, and its name is so, too.
  */
 #include "../work.h"
+#include <proto/rm_client.h>
 #include <proto/test.h>
 #include <rt/client_memory.h>
 #include <rt/program.h>
@@ -73,6 +74,9 @@ static void work_in(struct rt_request *r, const struct test_add_in *in)
 	left_in_commit++;
 	if (in->a == WORK_COMMIT)
 		work(in->b);
+	struct rm_bank_query_out bank;
+	for (uint64_t i = 0; in->a == WORK_CALLS && i < in->b / 1000; i++)
+		assert(rm_bank_query(RT_BANK, &bank) == E_OK);
 	left_in_commit--;
 	rt_deliver(r);
 	if (in->a == WORK_DELIVER)
