@@ -67,8 +67,8 @@ struct sim_cap {
 
 struct sim_object {
 	uint64_t base;
-	uint64_t
-	        used; /* of an untyped: its mark; of a notification: its word; of a lent context: its TCB */
+	/* Of an untyped: its mark; of a notification: its word; of a lent context: its TCB. */
+	uint64_t used;
 	uint32_t refs, data;
 	uint32_t lends; /* a notification's scheduling context, and that one's notification */
 	uint8_t type, bits;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a server of rt can do, by the program rt_server: an active one, and a passive one. */
-#include "../work.h"
 #include "test.h"
 #include <proto/rm_client.h>
 #include <proto/test_client.h>
@@ -228,6 +227,17 @@ void test_passive(void)
 
 /* -- a passive server's clients try to stop it ------------------------------------------------- */
 
+/* What rt_server has, too: its add() works long, in that phase, for b rounds. */
+enum work {
+	WORK_FETCH = 1000,
+	WORK_WINDOW, /* FETCH, with a window open */
+	WORK_COMMIT,
+	WORK_DELIVER,
+	WORK_CALLS, /* COMMIT: calls of rm */
+	WORK_END,
+	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
+};
+
 enum { ROUNDS = 8000000, PERIOD_US = 4000000 };
 
 /* As important as this thread. */
@@ -294,6 +304,8 @@ static void caller_start(uint64_t phase, const struct rm_schedule *schedule)
 		                                  .argument = (uint64_t)&caller };
 	CHECK_OK(rm_thread_create(RT_TASK, &in, rt_slot(caller.thread)));
 	CHECK_OK(rm_thread_start(caller.thread, &start));
+	while (!caller.has_begun)
+		rt_yield();
 	wait_ns(1000000);
 }
 
@@ -350,8 +362,8 @@ static void close_two(const struct rt_connect *first)
 }
 
 /*
- * Its budget ends in the server, in each phase: others do not wait for its next one. It does, and is
- * answered.
+ * Its budget ends in the server, in each phase: others do not wait for its next one. It does, and
+ * is answered.
  */
 void test_passive_budget(void)
 {
@@ -379,7 +391,7 @@ void test_passive_destroyed(void)
 {
 	const struct rt_connect first = open_two();
 	const struct rm_schedule schedule = schedule_of(2000, 2000);
-	for (uint64_t phase = WORK_FETCH; phase < WORK_END; phase++) {
+	for (uint64_t phase = WORK_FETCH; phase < WORK_CALLS; phase++) {
 		caller_begin(phase, &schedule);
 		caller_destroy();
 		honest();

@@ -4,7 +4,6 @@
  * both directions, parking, abort, rings. What a session's own capability stands for is an account.
  * With an argument it is passive, and its name is so, too.
  */
-#include "../work.h"
 #include <proto/rm_client.h>
 #include <proto/test.h>
 #include <rt/client_memory.h>
@@ -48,6 +47,17 @@ __attribute__((noinline)) static void access(struct rt_request *r, uint64_t valu
 	}
 	here[1] = here[0];
 }
+
+/* add() with such a number works long, in that phase, for b rounds; rt_init has this, too. */
+enum work {
+	WORK_FETCH = 1000,
+	WORK_WINDOW, /* FETCH, with a window open */
+	WORK_COMMIT,
+	WORK_DELIVER,
+	WORK_CALLS, /* COMMIT: calls of rm */
+	WORK_END,
+	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
+};
 
 /* Requests that began to change the server's state, and did not end that. */
 static uint64_t left_in_commit;
