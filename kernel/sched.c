@@ -266,13 +266,18 @@ static void wake_released(void)
 	}
 }
 
+static bool has_timeouts(const struct tcb *thread)
+{
+	return thread->sc->period && cap_type(thread->slots[TCB_TIMEOUT_EP].cap) == CAP_ENDPOINT;
+}
+
 /* The slice of the current thread's context is over. */
 static void end_slice(bool may_fault)
 {
 	struct sched_context *sc = current_sc;
 	if (!thread_is_schedulable(current) || current->sc != sc)
 		return;
-	if (may_fault && sc->period && cap_type(current->slots[TCB_TIMEOUT_EP].cap) == CAP_ENDPOINT)
+	if (may_fault && has_timeouts(current))
 		fault_raise_timeout(current);
 	else
 		sched_append(current);
@@ -342,7 +347,10 @@ static void charge_last(void)
 	if (charge() && thread && thread->queue == TCB_QUEUE_READY) {
 		/* Its slice is over: behind its equals, or until there is budget. */
 		sched_dequeue(thread);
-		sched_append(thread);
+		if (has_timeouts(thread))
+			fault_raise_timeout(thread);
+		else
+			sched_append(thread);
 	}
 }
 

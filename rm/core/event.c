@@ -21,7 +21,11 @@ void event_send(struct rm *rm, struct task *task, struct event *event)
 	bool was_empty = list_is_empty(&task->events);
 	list_push_back(&task->events, &event->link);
 	task->event_count++;
-	if (was_empty && task->event_slot)
+	if (!was_empty || !task->event_slot)
+		return;
+	if (task->passive)
+		passive_tell(rm, task);
+	else
 		rm->ops->signal(rm->kernel, task->event_slot);
 }
 

@@ -231,6 +231,12 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 bool thread_reap(struct rm *rm, struct thread *thread);
 void thread_fault_end(struct rm *rm, struct thread *thread);
 void thread_crash(struct rm *rm, struct thread *thread, uint64_t fault, uint64_t what);
+void context_take_home(struct rm *rm, const struct thread *thread);
+void passive_timeout(struct rm *rm, struct thread *server, uint64_t badge);
+void passive_tell(struct rm *rm, struct task *task);
+void passive_watch(struct rm *rm, struct task *task);
+void passive_look(struct rm *rm, struct task *task);
+void passive_leave(struct rm *rm, struct thread *thread);
 err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule);
 enum rm_fault_answer thread_fault_message(struct rm *rm, struct thread *thread, uint64_t label,
                                           const uint64_t *words, unsigned int length);

@@ -63,6 +63,8 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 		session_timeout(rm, container_of(due, struct session, deadline));
 	while ((due = deadlines_expire(&rm->pager_deadlines, now_ns)) != NULL)
 		dataspace_timeout(rm, container_of(due, struct dataspace, deadline));
+	while ((due = deadlines_expire(&rm->passive_deadlines, now_ns)) != NULL)
+		passive_look(rm, container_of(due, struct task, watch));
 }
 
 /* -- the machine ------------------------------------------------------------------------------- */
@@ -166,6 +168,8 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	list_init(&rm->retry);
 	deadlines_init(&rm->session_deadlines);
 	deadlines_init(&rm->pager_deadlines);
+	deadlines_init(&rm->passive_deadlines);
+	list_init(&rm->passive);
 	uint64_t pages = 0;
 	for (uint32_t i = 0; i < boot->bulks_count; i++)
 		pages += 1ull << (boot->bulks[i].bits - PAGE_BITS);

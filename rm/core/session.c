@@ -512,6 +512,8 @@ err_t on_session_accept(struct rm *rm, struct proto_request *, struct task *task
 	s->state = RM_SESSION_STATE_OPEN;
 	deadline_cancel(&rm->session_deadlines, &s->deadline);
 	connect_answer(rm, s, E_OK);
+	if (task->passive)
+		passive_watch(rm, task);
 	return E_OK;
 }
 

@@ -30,6 +30,7 @@ static struct kernel_thread kernel_thread(struct rm *rm, const struct thread *th
 		.buffer = thread->buffer_address,
 		.buffer_frame = thread->buffer ? frame_slot(rm, thread->buffer->frame) : 0,
 		.fault_endpoint = rm->scratch,
+		.badge = slotmap_id(&rm->objects, thread),
 		.priority = thread->schedule.priority,
 		.priority_max = thread->schedule.priority_max,
 	};
@@ -113,6 +114,10 @@ bool thread_reap(struct rm *rm, struct thread *thread)
 	fault_forget(rm, &thread->fault);
 	handler_leave(rm, thread);
 	list_remove(&thread->link);
+	/* It may be at a server, and that is to go on. */
+	if (thread->state != THREAD_NEW && thread->tcb)
+		context_take_home(rm, thread);
+	passive_leave(rm, thread);
 	if (thread->page)
 		kernel_put(rm, bank, thread->page);
 	if (thread->tcb)
@@ -179,6 +184,9 @@ static void thread_suspend(struct rm *rm, struct thread *thread)
 	if (thread->state == THREAD_RUNNING) {
 		rm->ops->thread_suspend(rm->kernel, thread->tcb);
 		thread->state = THREAD_STOPPED;
+		/* What it called goes on without it, and it will need its context. */
+		context_take_home(rm, thread);
+		(void)rm->ops->context_give(rm->kernel, thread->sched_context, thread->tcb);
 	}
 }
 
@@ -224,6 +232,10 @@ enum rm_fault_answer thread_fault_message(struct rm *rm, struct thread *thread, 
 	thread->in_fault = true;
 	if (label == FAULT_UNKNOWN_SYSCALL && length > UNKNOWN_SYSCALL_FAULT_IP)
 		fault->token = words[UNKNOWN_SYSCALL_FAULT_IP];
+	if (label == FAULT_TIMEOUT && thread->is_passive) {
+		passive_timeout(rm, thread, fault->token);
+		return RM_FAULT_WAIT;
+	}
 	if (label != FAULT_VM || length < 4) {
 		thread_crash(rm, thread, label, 0);
 		return RM_FAULT_WAIT;
@@ -317,6 +329,8 @@ err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned
 	};
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
+	list_init(&task->passive_link);
+	deadline_init(&task->watch);
 	task->vspace = vspace;
 	list_push_back(&vspace->tasks, &task->vspace_link);
 	task->slot_bits = (uint8_t)slot_bits;
@@ -634,27 +648,4 @@ err_t on_thread_write_registers(struct rm *rm, struct proto_request *, struct th
 err_t on_thread_object(struct rm *rm, struct proto_request *request, struct thread *thread)
 {
 	return reply_copy(rm, request, thread->tcb, CAP_ALL);
-}
-
-/*
- * Whoever runs when its context goes never runs again; so it must be waiting. If no event waits for
- * the task, none was told of since the thread looked last.
- */
-err_t on_thread_give_up_context(struct rm *rm, struct proto_request *, struct thread *thread)
-{
-	struct task *task = thread->task;
-	err_t err = E_OK;
-	if (task->state == RM_TASK_STATE_DEAD)
-		return E_GONE;
-	if (!task->event_object)
-		return E_INVAL;
-	if (thread->handler_endpoint)
-		return E_LIMIT;
-	if (!thread->is_passive && list_is_empty(&task->events)) {
-		err = KERNEL(rm, thread_lend, thread->sched_context, thread->tcb,
-		             task->event_object);
-		thread->is_passive = err == E_OK;
-	}
-	rm->ops->signal(rm->kernel, task->event_slot);
-	return err;
 }

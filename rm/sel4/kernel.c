@@ -189,7 +189,7 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	const struct kernel *k = kernel;
 	enum abi_error err = sel4_sched_control_configure_flags(
 	        k->sched_control, cptr_of(k, t->sched_context), budget_us, period_us,
-	        budget_us == period_us ? 0 : EXTRA_REFILLS, 0, 0);
+	        budget_us == period_us ? 0 : EXTRA_REFILLS, t->badge, 0);
 	return err ? err
 	           : sel4_tcb_set_sched_params(cptr_of(k, t->tcb), k->tcb, t->priority_max,
 	                                       t->priority, cptr_of(k, t->sched_context),
@@ -208,7 +208,7 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 }
 
 static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
-                                     slot_t notification)
+                                     slot_t notification, slot_t timeout_endpoint)
 {
 	cptr_t sc = cptr_of(kernel, sched_context);
 	enum abi_error err = sel4_sched_context_unbind_object(sc, cptr_of(kernel, tcb));
@@ -217,7 +217,22 @@ static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t 
 	err = sel4_sched_context_bind(sc, cptr_of(kernel, notification));
 	if (err != ERR_NONE)
 		must(sel4_sched_context_bind(sc, cptr_of(kernel, tcb)), "bind", tcb);
+	else
+		must(sel4_tcb_set_timeout_endpoint(cptr_of(kernel, tcb),
+		                                   cptr_of(kernel, timeout_endpoint)),
+		     "timeout endpoint", tcb);
 	return err;
+}
+
+static enum abi_error op_context_take(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	return sel4_sched_context_unbind_object(cptr_of(kernel, sched_context),
+	                                        cptr_of(kernel, tcb));
+}
+
+static enum abi_error op_context_give(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	return sel4_sched_context_bind(cptr_of(kernel, sched_context), cptr_of(kernel, tcb));
 }
 
 static void op_thread_suspend(void *kernel, slot_t tcb)
@@ -334,6 +349,8 @@ const struct kernel_ops kernel_ops = {
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
 	.thread_lend = op_thread_lend,
+	.context_take = op_context_take,
+	.context_give = op_context_give,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,

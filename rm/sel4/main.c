@@ -112,8 +112,7 @@ static void helper_start(struct helper *helper, const struct setup_thread *made)
 
 static bool has_deadlines(void)
 {
-	return deadlines_first_ns(&rm.session_deadlines) != DEADLINE_NEVER ||
-	       deadlines_first_ns(&rm.pager_deadlines) != DEADLINE_NEVER;
+	return rm.session_deadlines.first || rm.pager_deadlines.first || rm.passive_deadlines.first;
 }
 
 /* A step; small ones follow, as long as that does not take longer than a request may. */

@@ -73,6 +73,8 @@ static void check_thread(const struct thread *t)
 	MUST((tcb->state == SIM_RUNNING) == runs || (t->handler && t->in_fault),
 	     "a thread %s that should %s", tcb->state == SIM_RUNNING ? "runs" : "stands",
 	     runs ? "run" : "stand");
+	MUST(!tcb->works || tcb->sched_context || tcb->was_sent,
+	     "a passive server is in the middle of a request, without a context (I8)");
 	MUST(sim_thread_whole(&w.kernel, w.kernel.objects[c->object].data),
 	     "a thread has lost its CSpace, its address space or its buffer");
 }
@@ -158,7 +160,9 @@ void check_end(void)
 	MUST(rm->objects.live == 2, "%lu objects are left", rm->objects.live);
 	MUST(!rm->parked && !rm_has_work(rm) && list_is_empty(&rm->retry) &&
 	             deadlines_first_ns(&rm->session_deadlines) == DEADLINE_NEVER &&
-	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER && !rm->names.root,
+	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER &&
+	             deadlines_first_ns(&rm->passive_deadlines) == DEADLINE_NEVER &&
+	             list_is_empty(&rm->passive) && !rm->names.root,
 	     "somebody still waits, or a name is left");
 	MUST(w.kernel.live[SIM_TCB] == 0 && w.kernel.live[SIM_PML4] == 0 &&
 	             w.kernel.live[SIM_SC] == 0 && w.kernel.live[SIM_ENDPOINT] == 1 &&

@@ -864,9 +864,10 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	uint32_t sc = cap_of(k, thread->sched_context, SIM_SC, "thread_schedule")->object;
 	MUST(budget_us >= ABI_BUDGET_MIN_US && budget_us <= period_us, "kernel: budget %u of %u",
 	     budget_us, period_us);
-	MUST((!tcb->sched_context || tcb->sched_context == sc) &&
-	             (!k->objects[sc].data || k->objects[sc].data == tcb->object),
-	     "kernel: a scheduling context bound elsewhere");
+	/* A server has it that the thread called. */
+	if ((tcb->sched_context && tcb->sched_context != sc) ||
+	    (k->objects[sc].data && k->objects[sc].data != tcb->object))
+		return ERR_ILLEGAL_OPERATION;
 	const struct sim_cap *h = cap_at(k, thread->fault_endpoint);
 	if (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
 	    !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
@@ -874,6 +875,7 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
+	k->objects[sc].base = thread->badge;
 	tcb->sched_context = sc;
 	k->objects[sc].data = tcb->object;
 	return ERR_NONE;
@@ -902,10 +904,11 @@ static enum abi_error op_thread_write(void *kernel, slot_t tcb,
 }
 
 static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t tcb,
-                                     slot_t notification)
+                                     slot_t notification, slot_t timeout_endpoint)
 {
 	struct sim_kernel *k = kernel;
 	struct sim_tcb *t = tcb_of(k, tcb, "thread_lend");
+	const struct sim_cap *h = cap_of(k, timeout_endpoint, SIM_ENDPOINT, "thread_lend");
 	uint32_t sc = cap_of(k, sched_context, SIM_SC, "thread_lend")->object;
 	uint32_t n = cap_of(k, notification, SIM_NOTIFICATION, "thread_lend")->object;
 	if (t->sched_context != sc || k->objects[n].lends)
@@ -913,9 +916,38 @@ static enum abi_error op_thread_lend(void *kernel, slot_t sched_context, slot_t 
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
 	t->sched_context = 0;
+	t->timeout_badge = h->badge;
 	k->objects[sc].data = 0;
 	k->objects[sc].lends = n;
+	k->objects[sc].used = t->object;
 	k->objects[n].lends = sc;
+	return ERR_NONE;
+}
+
+/* These two fail for what they say alone: never for want of anything. */
+static enum abi_error op_context_take(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	struct sim_kernel *k = kernel;
+	struct sim_tcb *t = tcb_of(k, tcb, "context_take");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "context_take")->object;
+	k->ops++;
+	if (t->sched_context != sc)
+		return ERR_ILLEGAL_OPERATION;
+	t->sched_context = 0;
+	k->objects[sc].data = 0;
+	return ERR_NONE;
+}
+
+static enum abi_error op_context_give(void *kernel, slot_t sched_context, slot_t tcb)
+{
+	struct sim_kernel *k = kernel;
+	struct sim_tcb *t = tcb_of(k, tcb, "context_give");
+	uint32_t sc = cap_of(k, sched_context, SIM_SC, "context_give")->object;
+	k->ops++;
+	if (t->sched_context || k->objects[sc].data)
+		return ERR_ILLEGAL_OPERATION;
+	t->sched_context = sc;
+	k->objects[sc].data = t->object;
 	return ERR_NONE;
 }
 
@@ -960,6 +992,15 @@ static void op_signal(void *kernel, slot_t notification)
 	k->signals++;
 	MUST(c->rights & RIGHT_WRITE, "kernel: signal without the right");
 	object_of(k, c)->used |= c->badge;
+	/* Its context is lent to who waits there. */
+	uint32_t sc = object_of(k, c)->lends;
+	const struct sim_object *o = sc ? &k->objects[k->objects[sc].used] : NULL;
+	struct sim_tcb *t = o && o->type == SIM_TCB ? &k->tcbs[o->data] : NULL;
+	if (t && !t->works && t->state == SIM_RUNNING && !t->sched_context &&
+	    !k->objects[sc].data) {
+		t->sched_context = sc;
+		k->objects[sc].data = t->object;
+	}
 }
 
 static void op_answer(void *kernel, slot_t reply, uint64_t label, const uint64_t *words,
@@ -1059,6 +1100,8 @@ const struct kernel_ops sim_kernel_ops = {
 	.thread_read = op_thread_read,
 	.thread_write = op_thread_write,
 	.thread_lend = op_thread_lend,
+	.context_take = op_context_take,
+	.context_give = op_context_give,
 	.thread_suspend = op_thread_suspend,
 	.thread_resume = op_thread_resume,
 	.thread_bind = op_thread_bind,

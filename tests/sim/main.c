@@ -372,7 +372,10 @@ static void run_many(uint64_t first, uint64_t count, uint64_t steps)
 	double took = seconds() - start;
 	(void)printf("# %.0f steps/s: %lu seeds of %lu steps, %lu machines too small\n",
 	             (double)(count * steps) / took, count, steps, small);
-	(void)printf("# %lu handlers, %lu faults that they were told of\n", w.handlers, w.handled);
+	(void)printf(
+	        "# %lu handlers, %lu faults that they were told of, %lu things done to passive "
+	        "servers\n",
+	        w.handlers, w.handled, w.passive);
 	(void)printf("# %lu requests, %lu faults, %lu accesses, %lu steps of rm, %lu answers, "
 	             "%lu large pages, %lu chunks moved, "
 	             "%lu windows, %lu guarded accesses, %lu would not wait, %lu forged, %lu "

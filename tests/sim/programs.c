@@ -28,10 +28,11 @@ static enum rm_fault_result crash_result(uint64_t badge)
 }
 
 /* A message of the kernel's to rm, about a thread; true: it goes on. */
-static bool fault(uint32_t t, uint64_t label, const uint64_t *words, unsigned int length)
+bool thread_message(uint32_t t, uint64_t label, const uint64_t *words, unsigned int length)
 {
 	struct sim_tcb *tcb = &w.kernel.tcbs[t];
-	uint64_t badge = sim_thread_handler(&w.kernel, t)->badge;
+	uint64_t badge = label == FAULT_TIMEOUT ? tcb->timeout_badge
+	                                        : sim_thread_handler(&w.kernel, t)->badge;
 	w.faults++;
 	tcb->state = SIM_IN_FAULT;
 	uint64_t ops = w.kernel.ops;
@@ -155,7 +156,7 @@ static void page_fault(struct model_space *s, uint32_t t, uint64_t address, enum
 	bool was_open = lend_session_open(share), was_honest = !lend_is_violated(share);
 	const struct thread *thread = slotmap_get(&w.rm.objects, ID(badge));
 	bool unpinned = thread->handler_endpoint && !thread_has_pinned(thread, address);
-	bool goes_on = fault(t, FAULT_VM, words, 4);
+	bool goes_on = thread_message(t, FAULT_VM, words, 4);
 	MUST(!was_open || lend_session_open(share) || lend_may_blame(share),
 	     "a session is severed for what was taken away further up (I17)");
 	MUST(!was_honest || x == X_GONE || x == X_ANY || model_is_poor(s, address) ||
@@ -476,6 +477,10 @@ void thread_chance(void)
 		lay_out();
 		return;
 	}
+	if (!list_is_empty(&w.rm.passive) && one_in(3)) {
+		passive_chance();
+		return;
+	}
 	if (one_in(w.seed % 4 == 1 ? 3 : 12)) {
 		lend_chance();
 		return;
@@ -502,7 +507,7 @@ void thread_chance(void)
 	if (one_in(3000) && faults_to_rm(t)) {
 		uint64_t words[5] = { 0x400123, 0, 0, 13, 0 };
 		note("thread %u crashes", t);
-		(void)fault(t, FAULT_USER_EXCEPTION, words, 5);
+		(void)thread_message(t, FAULT_USER_EXCEPTION, words, 5);
 		return;
 	}
 	for (unsigned int i = 1 + (unsigned int)below(6); i > 0 && tcb->state == SIM_RUNNING; i--) {

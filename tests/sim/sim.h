@@ -68,7 +68,8 @@ struct sim_cap {
 
 struct sim_object {
 	uint64_t base;
-	uint64_t used; /* of an untyped: its mark; of a notification: its word */
+	/* Of an untyped: its mark; of a notification: its word; of a lent context: its TCB. */
+	uint64_t used;
 	uint32_t refs, data;
 	uint32_t lends; /* a notification's scheduling context, and that one's notification */
 	uint8_t type, bits;
@@ -79,7 +80,9 @@ enum sim_thread_state { SIM_INACTIVE, SIM_RUNNING, SIM_IN_FAULT };
 
 struct sim_tcb {
 	uint32_t object, sched_context, notification;
-	uint64_t address; /* the driver's: what it was doing when it faulted */
+	uint64_t timeout_badge; /* of its timeout endpoint; 0: it has none */
+	bool works, was_sent;   /* passive, with a request; which brought no context */
+	uint64_t address;       /* the driver's: what it was doing when it faulted */
 	uint8_t access;
 	uint8_t state;
 	bool asked; /* a handler asked about a fault of it: it may say anything */

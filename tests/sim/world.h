@@ -146,6 +146,7 @@ struct world {
 	struct vspace *vspace;
 	struct task *task;
 	uint64_t seed, step;
+	uint64_t passive; /* what happened to passive servers */
 	struct held held[HELD_MAX];
 	uint32_t held_count;
 	struct sent sent[SENT_MAX];
@@ -262,6 +263,8 @@ void lend_chance(void);
 void thread_uses(struct model_space *s, uint64_t at); /* one in it, if there is one */
 void thread_chance(void);
 void server_chance(void);
+void passive_chance(void);
+bool thread_message(uint32_t t, uint64_t label, const uint64_t *words, unsigned int length);
 
 /* donate.c */
 void donate_chance(void);

@@ -448,7 +448,9 @@ bool rm_valid(struct rm *rm)
 	check_memory(&w);
 	must(&w, w.charged == rm->pages_given, "every page given out is charged to one bank (I2)");
 	must(&w, w.limits == rm->pages_total, "limits are conserved (I11)");
-	must(&w, deadlines_valid(&rm->session_deadlines) && deadlines_valid(&rm->pager_deadlines),
+	must(&w,
+	     deadlines_valid(&rm->session_deadlines) && deadlines_valid(&rm->pager_deadlines) &&
+	             deadlines_valid(&rm->passive_deadlines),
 	     "deadlines are in order");
 	if (w.wrong) {
 		char text[160];

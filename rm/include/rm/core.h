@@ -351,6 +351,9 @@ struct task {
 	struct list replies, endpoints; /* reply objects that it was given, where it receives */
 	struct list events;
 	slot_t event_object, event_slot; /* the notification; a capability with its badge */
+	struct thread *passive;          /* its passive server; NULL: none */
+	struct list passive_link;
+	struct deadline watch; /* when that is looked after next */
 	uint64_t fault_address, fault_instruction;
 	char name[RM_NAME_MAX + 1];
 };
@@ -538,7 +541,8 @@ struct rm {
 	struct list jobs;
 	uint8_t refill_priority; /* of who took frames since there were enough of them */
 	struct list retry;       /* faults that are to be tried again */
-	struct deadlines session_deadlines, pager_deadlines;
+	struct deadlines session_deadlines, pager_deadlines, passive_deadlines;
+	struct list passive; /* tasks with a passive server */
 	uint64_t now_ns; /* of the last tick, which may be long ago */
 	struct tree names;
 	struct object *system;

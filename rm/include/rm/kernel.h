@@ -29,6 +29,7 @@ struct kernel_thread {
 	uint64_t buffer;      /* address of the IPC buffer */
 	slot_t buffer_frame;
 	slot_t fault_endpoint; /* copied into the thread */
+	uint64_t badge;        /* of its scheduling context, which timeout faults tell */
 	uint8_t priority, priority_max;
 };
 
@@ -80,9 +81,15 @@ struct kernel_ops {
 	enum abi_error (*thread_write)(void *kernel, slot_t tcb,
 	                               const struct abi_user_context *context);
 	/* Both have it: the thread's context becomes the notification's, which lends it to who is
-	 * waiting there when it is signalled. SchedContext_UnbindObject, SchedContext_Bind. */
+	 * waiting there when it is signalled. When a budget ends on which the thread runs, that
+	 * endpoint is told. TCB_SetTimeoutEndpoint, SchedContext_UnbindObject, SchedContext_Bind.
+	 */
 	enum abi_error (*thread_lend)(void *kernel, slot_t sched_context, slot_t tcb,
-	                              slot_t notification);
+	                              slot_t notification, slot_t timeout_endpoint);
+	/* Refused if the thread has not that context: SchedContext_UnbindObject. If it has one, or
+	 * another thread has that, or it waits and there is no budget: SchedContext_Bind. */
+	enum abi_error (*context_take)(void *kernel, slot_t sched_context, slot_t tcb);
+	enum abi_error (*context_give)(void *kernel, slot_t sched_context, slot_t tcb);
 	void (*thread_suspend)(void *kernel, slot_t tcb);
 	void (*thread_resume)(void *kernel, slot_t tcb);
 	enum abi_error (*thread_bind)(void *kernel, slot_t tcb, slot_t notification);

@@ -42,10 +42,10 @@
  *
  * A passive server runs on its callers' scheduling contexts, and on its own for events and signals
  * only: a request is cheaper, and takes its caller's time. It never keeps a caller: a handler's
- * E_PENDING is the answer. Its clients must be trusted not to stop it: one that sends and does not
- * call, that has little time, or whose thread is destroyed while it calls, leaves it without a
- * context in the middle of a request. rm then ends it when a session's deadline is over. So there
- * are no bells: rt_session_ring_bell() is not for passive servers.
+ * E_PENDING is the answer. What a client with too little time, or whose thread is destroyed while
+ * it calls, leaves over of a request, it does on its own. One that sends and does not call holds it
+ * up for a while, and is severed for it (CAVEATS). So there are no bells: rt_session_ring_bell() is
+ * not for passive servers.
  *
  * Costs: a request allocates nothing; the client is found in three steps; a null request takes
  * about 120 instructions in here (`make bench-rm` has the whole call).

@@ -410,16 +410,11 @@ static void test_tester_passive(void)
 	CHECK(!passive.died);
 }
 
-static void test_tester_stopped(void)
+/* What its clients do to it does not end it, and leaves it as it was. */
+static void test_tester_hostile(void)
 {
-	test_passive_stopped();
-	while (!passive.died)
-		rt_event_wait();
-	CHECK(passive.reason == RM_REASON_DEADLINE);
-	end(&passive);
-	CHECK_OK(load(&passive, "rt_server", "passive"));
-	CHECK_OK(run(&passive, "passive", RM_NAME_RIGHT_SERVE));
 	test_passive();
+	CHECK(!passive.died);
 	end(&passive);
 }
 
@@ -470,7 +465,7 @@ int rt_main(const struct rt_start *start)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)start;
 	rt_event_set(&ops, NULL);
-	rt_log("1..20");
+	rt_log("1..23");
 	test("start", test_start);
 	test("slots", test_slots);
 	test("memory", test_memory);
@@ -488,7 +483,10 @@ int rt_main(const struct rt_start *start)
 	test("server: rings", test_rings);
 	test("server: close", test_server_close);
 	test("server: passive", test_tester_passive);
-	test("server: passive, stopped", test_tester_stopped);
+	test("server: passive, a client's budget ends", test_passive_budget);
+	test("server: passive, a client's thread goes", test_passive_destroyed);
+	test("server: passive, a client sends", test_passive_sent);
+	test("server: passive, and goes on", test_tester_hostile);
 	test("figures", test_figures);
 	test("libc", test_libc);
 	rt_log("%u passed, %u failed", passed, failed);

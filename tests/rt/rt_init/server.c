@@ -225,33 +225,219 @@ void test_passive(void)
 	to_test = first;
 }
 
-static volatile err_t second_err;
+/* -- a passive server's clients try to stop it ------------------------------------------------- */
+
+/* What rt_server has, too: its add() works long, in that phase, for b rounds. */
+enum work {
+	WORK_FETCH = 1000,
+	WORK_WINDOW, /* FETCH, with a window open */
+	WORK_COMMIT,
+	WORK_DELIVER,
+	WORK_CALLS, /* COMMIT: calls of rm */
+	WORK_END,
+	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
+};
+
+enum { ROUNDS = 8000000, PERIOD_US = 4000000 };
+
+/* As important as this thread. */
+static struct rm_schedule schedule_of(uint32_t budget_us, uint32_t period_us)
+{
+	const struct rt_start *start = rt_start();
+	return (struct rm_schedule){ .budget_us = budget_us,
+		                     .period_us = period_us,
+		                     .priority = start->priority,
+		                     .priority_max = start->priority };
+}
+
+static void wait_ns(uint64_t ns)
+{
+	uint64_t start = rt_time_ns();
+	while (rt_time_ns() - start < ns)
+		rt_yield();
+}
+
+/* Another client is served; no request was left in the middle. */
+static void honest(void)
+{
+	struct test_add_out out = { 0 };
+	CHECK_OK(test_add(second.endpoint, &(struct test_add_in){ .a = 1, .b = 2 }, &out));
+	CHECK(out.sum == 3);
+	CHECK_OK(test_add(second.endpoint, &(struct test_add_in){ .a = WORK_LEFT }, &out));
+	CHECK(out.sum == 0);
+}
+
+/* A thread that makes one call, and can be done everything to. */
+static struct caller {
+	struct rt_thread block;
+	void *page, *stack;
+	cptr_t thread;
+	uint64_t phase;
+	volatile bool has_begun, has_ended;
+	err_t err;
+	uint64_t sum;
+} caller;
+
+_Noreturn static void caller_main(struct caller *it)
+{
+	struct test_add_out out = { 0 };
+	it->has_begun = true;
+	it->err = test_add(session.endpoint, &(struct test_add_in){ .a = it->phase, .b = ROUNDS },
+	                   &out);
+	it->sum = out.sum;
+	it->has_ended = true;
+	for (;;)
+		(void)rm_thread_stop(it->thread);
+}
+
+static void caller_start(uint64_t phase, const struct rm_schedule *schedule)
+{
+	caller = (struct caller){ .phase = phase, .thread = rt_slot_get() };
+	CHECK_OK(rt_map(PAGE, &caller.page));
+	CHECK_OK(rt_map(4 * PAGE, &caller.stack));
+	caller.block = (struct rt_thread){ .self = &caller.block, .ipc_buffer = caller.page };
+	const struct rm_thread_create_in in = { .buffer = (uint64_t)caller.page,
+		                                .fs_base = (uint64_t)&caller.block,
+		                                .schedule = *schedule };
+	const struct rm_thread_start_in start = { .entry = (uint64_t)caller_main,
+		                                  .stack = (uint64_t)caller.stack + 4 * PAGE - 8,
+		                                  .argument = (uint64_t)&caller };
+	CHECK_OK(rm_thread_create(RT_TASK, &in, rt_slot(caller.thread)));
+	CHECK_OK(rm_thread_start(caller.thread, &start));
+	while (!caller.has_begun)
+		rt_yield();
+	wait_ns(1000000);
+}
+
+/* It is no more, whatever it does. */
+static void caller_destroy(void)
+{
+	CHECK_OK(rm_thread_destroy(caller.thread));
+	rt_slot_clear(caller.thread);
+	rt_slot_put(caller.thread);
+}
+
+static void caller_unmap(void)
+{
+	CHECK_OK(rt_unmap(caller.page, PAGE));
+	CHECK_OK(rt_unmap(caller.stack, 4 * PAGE));
+}
+
+/* It gets its answer. */
+static void caller_end(void)
+{
+	while (!caller.has_ended)
+		rt_yield();
+	CHECK(caller.err == E_OK && caller.sum == caller.phase + ROUNDS);
+	caller_destroy();
+	caller_unmap();
+}
+
+/* It calls, and is in the server when this returns. (On a busy host time makes jumps.) */
+static void caller_begin(uint64_t phase, const struct rm_schedule *schedule)
+{
+	enum { TRIES = 20 };
+	caller_start(phase, schedule);
+	for (unsigned int i = 0; caller.has_ended && i < TRIES; i++) {
+		caller_end();
+		caller_start(phase, schedule);
+	}
+	CHECK(caller.has_begun && !caller.has_ended);
+}
+
+static struct rt_connect open_two(void)
+{
+	const struct rt_connect first = to_test;
+	to_test.name = "passive";
+	CHECK_OK(rt_session_open(&session, &to_test));
+	CHECK_OK(rt_session_open(&second, &to_test));
+	return first;
+}
+
+static void close_two(const struct rt_connect *first)
+{
+	rt_session_close(&session);
+	rt_session_close(&second);
+	to_test = *first;
+}
+
+/*
+ * Its budget ends in the server, in each phase: others do not wait for its next one. It does, and
+ * is answered.
+ */
+void test_passive_budget(void)
+{
+	const struct rt_connect first = open_two();
+	const struct rm_schedule schedule = schedule_of(1000, PERIOD_US);
+	enum { ROUNDS_OF_CALLS = 30 };
+	for (uint64_t i = WORK_FETCH; i < WORK_END + ROUNDS_OF_CALLS; i++) {
+		uint64_t phase = i < WORK_END ? i : WORK_CALLS;
+		caller_begin(phase, &schedule);
+		uint64_t start = rt_time_ns();
+		honest();
+		CHECK(rt_time_ns() - start < PERIOD_US / 2 * 1000ull);
+		if (phase == WORK_COMMIT) {
+			caller_end();
+		} else {
+			caller_destroy();
+			caller_unmap();
+		}
+	}
+	close_two(&first);
+}
+
+/* Its thread goes, or stands still, and with it the context that the server runs on. */
+void test_passive_destroyed(void)
+{
+	const struct rt_connect first = open_two();
+	const struct rm_schedule schedule = schedule_of(2000, 2000);
+	for (uint64_t phase = WORK_FETCH; phase < WORK_CALLS; phase++) {
+		caller_begin(phase, &schedule);
+		caller_destroy();
+		honest();
+		caller_unmap();
+	}
+	caller_begin(WORK_COMMIT, &schedule);
+	CHECK_OK(rm_thread_stop(caller.thread));
+	honest();
+	/* It calls once more. */
+	CHECK_OK(rm_thread_resume(caller.thread));
+	caller_end();
+	close_two(&first);
+}
 
 static int call_second(void *arg)
 {
-	struct test_add_out out;
 	(void)arg;
-	second_err = test_add(second.endpoint, &(struct test_add_in){ .a = 1, .b = 2 }, &out);
+	honest();
 	return 0;
 }
 
 /*
- * A client that sends, and does not call, stops a passive server: that is what clients of one are
- * trusted not to do. It is a failed server when it does not answer to the end of a session; whoever
- * waits for it is told.
+ * It sends and does not call: its session is at an end. The other client, who waits, is served, and
+ * rm need not be asked for anything first.
  */
-void test_passive_stopped(void)
+void test_passive_sent(void)
 {
-	const struct rt_connect first = to_test;
 	static struct rt_worker worker;
-	to_test.name = "passive";
-	CHECK_OK(rt_session_open(&session, &to_test));
-	CHECK_OK(rt_session_open(&second, &to_test));
-	rt_session_ring_bell(&session);
-	CHECK_OK(rt_worker_start(&worker, call_second, NULL, 0, NULL));
-	rt_session_close(&session);
-	(void)rt_worker_join(&worker);
-	CHECK(rt_session_is_lost(second_err));
+	const struct rt_connect first = open_two();
+	uint64_t sum;
+	for (unsigned int i = 0; i < 3; i++) {
+		rt_session_ring_bell(&session);
+		CHECK_OK(rt_worker_start(&worker, call_second, NULL, 0, NULL));
+		(void)rt_worker_join(&worker);
+		CHECK(rt_session_is_lost(add(1, 2, &sum)));
+		rt_session_close(&session);
+		CHECK_OK(rt_session_open(&session, &to_test));
+		CHECK(add(1, 2, &sum) == E_OK && sum == 3);
+	}
+	/* It is alone. Nobody minds, until rm has something to say. */
 	rt_session_close(&second);
-	to_test = first;
+	wait_ns(100000000);
+	rt_session_ring_bell(&session);
+	wait_ns(200000000);
+	CHECK_OK(rt_session_open(&second, &to_test));
+	CHECK(add(1, 2, &sum) == E_OK && sum == 3);
+	honest();
+	close_two(&first);
 }

@@ -30,4 +30,6 @@ void test_capabilities(void);
 void test_rings(void);
 void test_server_close(void);
 void test_passive(void);
-void test_passive_stopped(void);
+void test_passive_budget(void);
+void test_passive_destroyed(void);
+void test_passive_sent(void);

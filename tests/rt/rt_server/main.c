@@ -4,6 +4,7 @@
  * both directions, parking, abort, rings. What a session's own capability stands for is an account.
  * With an argument it is passive, and its name is so, too.
  */
+#include <proto/rm_client.h>
 #include <proto/test.h>
 #include <rt/client_memory.h>
 #include <rt/program.h>
@@ -47,11 +48,62 @@ __attribute__((noinline)) static void access(struct rt_request *r, uint64_t valu
 	here[1] = here[0];
 }
 
+/* add() with such a number works long, in that phase, for b rounds; rt_init has this, too. */
+enum work {
+	WORK_FETCH = 1000,
+	WORK_WINDOW, /* FETCH, with a window open */
+	WORK_COMMIT,
+	WORK_DELIVER,
+	WORK_CALLS, /* COMMIT: calls of rm */
+	WORK_END,
+	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
+};
+
+/* Requests that began to change the server's state, and did not end that. */
+static uint64_t left_in_commit;
+
+static void work(uint64_t rounds)
+{
+	for (volatile uint64_t i = 0; i < rounds; i++)
+		continue;
+}
+
+/* A request that takes its time, in one of the phases. */
+static void work_in(struct rt_request *r, const struct test_add_in *in)
+{
+	static char memory[64];
+	const struct client_window window = { (char __client *)(uintptr_t)memory, 64 };
+	void *at;
+	if (in->a == WORK_WINDOW)
+		assert(window_begin(&window, 0, 64, &at) == E_OK);
+	if (in->a <= WORK_WINDOW)
+		work(in->b);
+	if (in->a == WORK_WINDOW)
+		assert(window_end() == E_OK);
+	rt_commit(r);
+	left_in_commit++;
+	if (in->a == WORK_COMMIT)
+		work(in->b);
+	struct rm_bank_query_out bank;
+	for (uint64_t i = 0; in->a == WORK_CALLS && i < in->b / 1000; i++)
+		assert(rm_bank_query(RT_BANK, &bank) == E_OK);
+	left_in_commit--;
+	rt_deliver(r);
+	if (in->a == WORK_DELIVER)
+		work(in->b);
+}
+
 static err_t on_add(struct test *, struct proto_request *request, struct ledger *account,
                     const struct test_add_in *in, struct test_add_out *out)
 {
 	struct rt_request *r = rt_request(request);
 	assert((char *)account == r->client->state);
+	if (in->a >= WORK_FETCH) {
+		if (in->a < WORK_END)
+			work_in(r, in);
+		out->sum = in->a == WORK_LEFT ? left_in_commit : in->a + in->b;
+		return E_OK;
+	}
 	uint64_t *copy = rt_request_alloc(r, 1000);
 	assert(copy && r->server->arena.used == 1000);
 	*copy = in->a;
