@@ -114,6 +114,7 @@ struct chunk {
 	uint16_t free;       /* pages; of a split one: chunks that are raw */
 	uint8_t kind;
 	uint8_t pages_bits; /* of its size */
+	uint8_t made;       /* so many of its pages are there, the first ones */
 };
 
 struct chunk_list {
@@ -525,7 +526,9 @@ struct rm {
 	frame_t *window_tables;
 	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
-	bool readies; /* frames are being made ready */
+	uint32_t partial[CHUNK_KERNEL + 1],
+	        closing; /* chunks that are opened in parts, or closed */
+	bool readies;    /* frames are being made ready */
 	uint64_t pages_total, pages_given;
 	bool may_move;    /* a chunk may have so few pages that they can move */
 	uint32_t move_at; /* the chunk that is looked at next for that */
