@@ -388,6 +388,7 @@ static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
 	return rm->raw.first;
 }
 
+/* It has what it takes to be open, and none of its pages. */
 static void chunk_begun(struct rm *rm, uint32_t c, uint8_t kind)
 {
 	struct chunk *chunk = &rm->chunks[c];
@@ -395,6 +396,7 @@ static void chunk_begun(struct rm *rm, uint32_t c, uint8_t kind)
 	if (chunk->parent)
 		rm->chunks[chunk->parent].free--;
 	chunk->kind = kind;
+	chunks_push(rm, &rm->partial[kind], c);
 }
 
 /* The next of its pages are there. They come first in their list, the lowest first of all. */
@@ -420,7 +422,10 @@ static void chunk_grown(struct rm *rm, uint32_t c, unsigned int count)
 	list->count += count;
 	chunk->made += count;
 	chunk->free += count;
-	if (chunk->free == 1u << chunk->pages_bits)
+	if (chunk->made < 1u << chunk->pages_bits)
+		return;
+	chunks_remove(rm, &rm->partial[chunk->kind], c);
+	if (chunk->free == chunk->made)
 		chunks_push(rm, &rm->empty[chunk->kind], c);
 }
 
@@ -445,31 +450,71 @@ static bool chunk_make(struct rm *rm, const struct chunk *chunk, slot_t untyped,
 	              ((slot_t)chunk->slot_page << SLOT_PAGE_BITS) + chunk->made, count) == E_OK;
 }
 
+/* One that is open in part, or the next to be opened; 0: no memory is left for that. */
+static uint32_t chunk_next(struct rm *rm, uint8_t kind)
+{
+	uint32_t c = rm->partial[kind].first;
+	if (c || rm->opening)
+		return c;
+	rm->opening = true;
+	c = chunk_raw(rm, kind);
+	if (c && chunk_prepare(rm, &rm->chunks[c], kind))
+		chunk_begun(rm, c, kind);
+	else
+		c = 0;
+	rm->opening = false;
+	return c;
+}
+
 /* Opens one more chunk, or more of one. False: no memory is left for that. */
 static bool chunk_open(struct rm *rm, uint8_t kind)
 {
-	if (rm->opening)
-		return false;
-	rm->opening = true;
-	uint32_t c = rm->partial[kind] ? rm->partial[kind] : chunk_raw(rm, kind);
+	uint32_t c = rm->opening ? 0 : chunk_next(rm, kind);
 	struct chunk *chunk = &rm->chunks[c];
-	bool good = c && (chunk->frames || chunk_prepare(rm, chunk, kind));
-	if (good && chunk->kind == CHUNK_RAW)
-		chunk_begun(rm, c, kind);
 	unsigned int count = (1u << chunk->pages_bits) - chunk->made;
 	if (count > PART && kind != CHUNK_KERNEL) /* of which nothing is cleared */
 		count = PART;
-	if (good) {
-		rm->partial[kind] = c;
-		good = chunk_make(rm, chunk, chunk->untyped,
-		                  kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, count);
-	}
+	bool good = c && chunk_make(rm, chunk, chunk->untyped,
+	                            kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, count);
 	if (good)
 		chunk_grown(rm, c, count);
-	if (chunk->made == 1u << chunk->pages_bits)
-		rm->partial[kind] = 0;
-	rm->opening = false;
 	return good;
+}
+
+/*
+ * The same of all that is left of one, by the worker, whom the kernel lets be interrupted. It is
+ * nobody else's until that is done.
+ */
+static bool making_begin(struct rm *rm)
+{
+	uint32_t c = chunk_next(rm, CHUNK_FRAMES);
+	const struct chunk *chunk = &rm->chunks[c];
+	if (c) {
+		chunks_remove(rm, &rm->partial[CHUNK_FRAMES], c);
+		rm->making = (struct making){
+			.untyped = chunk->untyped,
+			.dest = ((slot_t)chunk->slot_page << SLOT_PAGE_BITS) + chunk->made,
+			.chunk = c,
+			.count = (1u << chunk->pages_bits) - chunk->made,
+		};
+	}
+	return c != 0;
+}
+
+enum abi_error rm_make(const struct rm *rm)
+{
+	const struct making *m = &rm->making;
+	return rm->ops->retype(rm->kernel, m->untyped, OBJ_X86_4K_PAGE, PAGE_BITS, m->dest,
+	                       m->count);
+}
+
+void rm_made(struct rm *rm, enum abi_error err)
+{
+	uint32_t c = rm->making.chunk, count = rm->making.count;
+	rm->making.count = 0;
+	chunks_push(rm, &rm->partial[CHUNK_FRAMES], c);
+	if (kernel_err(rm, err) == E_OK)
+		chunk_grown(rm, c, count);
 }
 
 /* A page of a chunk is taken, or comes back. */
@@ -660,7 +705,7 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 		(void)chunk_open(rm, CHUNK_FRAMES);
 	if (free_frames(rm) <= FRAME_RESERVE / 2 && !rm->opening) {
 		/* The last resorts: one meant for records; a kernel page becomes a frame. */
-		if (rm->partial[CHUNK_META] && rm->meta_free.count <= FRAME_RESERVE)
+		if (rm->partial[CHUNK_META].first && rm->meta_free.count <= FRAME_RESERVE)
 			(void)chunk_open(rm, CHUNK_META);
 		frame_t f = rm->meta_free.count > FRAME_RESERVE ? rm->meta_free.first : 0;
 		if (f) {
@@ -774,11 +819,11 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 			}
 		}
 		/* What is left of one, then a whole one. */
-		while (rm->partial[CHUNK_FRAMES] && chunk_open(rm, CHUNK_FRAMES))
+		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
 			continue;
 		if (!chunk_open(rm, CHUNK_FRAMES))
 			break;
-		while (rm->partial[CHUNK_FRAMES] && chunk_open(rm, CHUNK_FRAMES))
+		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
 			continue;
 	}
 	bank_release(bank, count);
@@ -987,7 +1032,7 @@ bool memory_refill(struct rm *rm)
 	if (closes || rm->closing || kernel_is_scarce(rm))
 		return true;
 	bool clears = rm->cleared.count < CLEARED_WANTED;
-	if (clears && chunk_open(rm, CHUNK_FRAMES))
+	if (rm->making.count || (clears && making_begin(rm)))
 		return true;
 	frame_t f = rm->dirty.first;
 	rm->readies = rm->ready.count < (rm->readies ? READY_WANTED : READY_LOW);
@@ -1003,7 +1048,7 @@ bool memory_refill(struct rm *rm)
 
 bool memory_has_work(const struct rm *rm)
 {
-	return rm->closing || surplus(rm) || kernel_is_scarce(rm) ||
+	return rm->making.count || rm->closing || surplus(rm) || kernel_is_scarce(rm) ||
 	       rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 

@@ -526,9 +526,13 @@ struct rm {
 	frame_t *window_tables;
 	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
-	uint32_t partial[CHUNK_KERNEL + 1],
-	        closing; /* chunks that are opened in parts, or closed */
-	bool readies;    /* frames are being made ready */
+	struct chunk_list partial[CHUNK_KERNEL + 1]; /* open in part; by kind */
+	uint32_t closing;                            /* a chunk, or 0 */
+	struct making {
+		slot_t untyped, dest;
+		uint32_t chunk, count; /* count 0: nothing */
+	} making;
+	bool readies; /* frames are being made ready */
 	uint64_t pages_total, pages_given;
 	bool may_move;    /* a chunk may have so few pages that they can move */
 	uint32_t move_at; /* the chunk that is looked at next for that */
@@ -632,6 +636,13 @@ enum rm_fault_answer { RM_FAULT_RESUME, RM_FAULT_WAIT, RM_FAULT_NONE };
 
 /* A bounded part of what is to be done. False: there was nothing to do. */
 bool rm_step(struct rm *rm);
+
+/*
+ * While rm->making.count is not 0, rm_make() is to be called, by the worker itself: the kernel
+ * clears much memory then, and others go on meanwhile. rm_made() is told what that came to.
+ */
+enum abi_error rm_make(const struct rm *rm);
+void rm_made(struct rm *rm, enum abi_error err);
 
 /* There is something for rm_step to do; at once, that is what somebody waits for. */
 bool rm_has_work(const struct rm *rm);
