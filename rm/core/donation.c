@@ -167,20 +167,21 @@ static err_t move_step(struct rm *rm, struct donation *d)
 	switch (d->phase) {
 	case DONATION_PREPARING:
 		d->error = prepare(rm, d, &m);
-		if (d->error == E_OK) {
-			d->phase = DONATION_MOVING;
-			d->took = true;
-			d->cursor = 0;
-		} else if (d->error != E_PENDING) {
-			d->phase = DONATION_FAILED;
+		if (d->error != E_OK) {
+			if (d->error != E_PENDING)
+				d->phase = DONATION_FAILED;
+			return E_PENDING;
 		}
-		return E_PENDING;
-	case DONATION_FAILED:
-		if (!unprepare(d, &m))
+		d->phase = DONATION_MOVING;
+		d->took = true;
+		d->cursor = 0;
+		[[fallthrough]];
+	case DONATION_MOVING:
+		if (!hand_over(rm, d, &m))
 			return E_PENDING;
 		break;
 	default:
-		if (!hand_over(rm, d, &m))
+		if (!unprepare(d, &m))
 			return E_PENDING;
 		break;
 	}

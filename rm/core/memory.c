@@ -30,7 +30,8 @@ enum {
 	FRAME_RESERVE = 4,
 	DIRECTORY = SLOT_PAGE,
 	LARGE_PARTS = LARGE_PAGES / CHUNK_PAGES,
-	PART = 16,        /* frames of a chunk that are made, or given up, in one go */
+	PART = 16,        /* frames of a chunk that are made in one go */
+	PART_CLOSED = 8,  /* or given up, of which each may be in rm's window */
 	EMPTY_FRAMES = 6, /* chunks that are kept open though wholly free */
 	EMPTY_OTHER = 1,
 	KERNEL_LOW = 96, /* kernel pages that should be free: else pages move */
@@ -359,14 +360,14 @@ static void chunk_close(struct rm *rm, uint32_t c)
 static void close_step(struct rm *rm)
 {
 	struct chunk *chunk = &rm->chunks[rm->closing];
-	for (unsigned int i = 0; i < PART && chunk->made > 0; i++) {
+	if (chunk->made == 0)
+		chunk_left(rm, rm->closing);
+	for (unsigned int i = 0; i < PART_CLOSED && chunk->made > 0; i++) {
 		frame_t f = rm->closing << CHUNK_BITS | --chunk->made;
 		if (frame_at(rm, f)->in_window)
 			rm->ops->revoke(rm->kernel, page_slot(rm, f)); /* its copy there */
 		rm->ops->remove(rm->kernel, page_slot(rm, f));
 	}
-	if (chunk->made == 0)
-		chunk_left(rm, rm->closing);
 }
 
 /* A raw chunk, cut from what there is, or closed for it; 0: none. */

@@ -17,7 +17,7 @@
 
 enum order { ORDER_WAIT, ORDER_AGAIN, ORDER_LATER, ORDER_MAKE };
 
-enum { STACK_BYTES = 16384, PRIORITY_IDLE = 1, STEPS_A_CALL = 4, CALL_NS = 5000 };
+enum { STACK_BYTES = 16384, PRIORITY_IDLE = 1, STEPS_A_CALL = 8, CALL_NS = 5000 };
 
 static struct setup boot;
 static struct rm rm;

@@ -201,8 +201,6 @@ static void gift_begin(void)
 static void gift_round(void)
 {
 	rm_donation_t donation;
-	for (uint64_t i = 0; i < GIFT_PAGES; i++)
-		*(volatile char *)(many_at + i * PAGE) = 1;
 	err_t err;
 	do
 		err = rt_donate(&donor.session, many, 0, GIFT_PAGES, RM_CONTENTS_KEPT, &donation);

@@ -40,8 +40,10 @@ enum {
 	BULKS_MAX = 230,
 	DEVICE_CHUNKS_MAX = 256,
 	PRIORITY_PROGRAMS = 253, /* the highest of programs; rm's own are above */
-	STEP_PAGES = 64,         /* pages that one step of a long operation handles */
+	STEP_PAGES = 8,          /* pages that one step of a long operation handles */
+	SUPPLY_MAX = 64,         /* that a pager supplies, or is told of, at once */
 	AROUND_MAX = 16,         /* pages that one fault maps */
+	AROUND_FILLED = 8,       /* or makes */
 	CLEARED_LOW =
 	        32, /* frames cleared in advance: more are made below the one, up to the other */
 	CLEARED_WANTED = 320,
