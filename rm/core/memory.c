@@ -316,6 +316,8 @@ static void chunk_empty(struct rm *rm, struct chunk *chunk)
 			slots_unmake(rm, rm->root, *slot_page_frame(rm, pages[i]), pages[i]);
 	*chunk = (struct chunk){ .untyped = chunk->untyped,
 		                 .base = chunk->base,
+		                 .next = chunk->next,
+		                 .prev = chunk->prev,
 		                 .parent = chunk->parent,
 		                 .kind = CHUNK_RAW,
 		                 .pages_bits = chunk->pages_bits };
