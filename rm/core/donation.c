@@ -21,6 +21,9 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
+/* So many move within the request: the server waits for them, and steps take longer. */
+enum { AT_ONCE_MAX = 64 };
+
 static struct donation *donation_away(struct interval *i)
 {
 	return i ? container_of(i, struct donation, away) : NULL;
@@ -346,7 +349,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 		return err;
 	d->wipes = in->contents == RM_CONTENTS_WIPED;
 	move_begin(d, false);
-	if (in->size > STEP_PAGES) {
+	if (in->size > AT_ONCE_MAX) {
 		err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATE);
 		if (err == E_OK) {
 			job_add(rm, &d->object);
@@ -410,7 +413,7 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 	if (dataspace_is_busy(d->home) || dataspace_is_busy(d->dataspace))
 		return E_BUSY;
 	d->wipes = false;
-	if (d->away.end - d->away.start <= STEP_PAGES)
+	if (d->away.end - d->away.start <= AT_ONCE_MAX)
 		return return_few(rm, d);
 	err_t err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATION_RETURN);
 	if (err != E_OK)

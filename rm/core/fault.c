@@ -15,8 +15,9 @@
  *   else                         it was not mapped: map it
  *
  * Around the page its neighbours are mapped as well: those that are there, and, where a region is
- * touched for the first time in order, those that come next, twice as many each time; and where
- * that goes on beyond 2 MiB, the next 2 MiB as one page, if the bank can well afford them.
+ * touched for the first time in order, those that come next, twice as many each time, but few if
+ * each would have to be cleared; and where that goes on beyond 2 MiB, the next 2 MiB as one page,
+ * if the bank can well afford them.
  */
 #include "internal.h"
 #include <lib/assert.h>
