@@ -39,8 +39,10 @@ err_t rt_donation_map(const struct rm_donated_event *event, struct rt_donated *i
 
 void rt_donation_refuse(const struct rm_donated_event *event)
 {
+	enum { FEW = 8 }; /* that go back at once: the server does not wait for more */
 	struct rm_donation_return_in in = { .donation = event->donation,
-		                            .contents = RM_CONTENTS_KEPT };
+		                            .contents = event->size > FEW ? RM_CONTENTS_WIPED
+		                                                          : RM_CONTENTS_KEPT };
 	err_t err = rm_donation_return(RT_TASK, &in);
 	in.contents = RM_CONTENTS_WIPED;
 	if (err != E_OK && err != E_GONE)

@@ -21,6 +21,9 @@
 #include <lib/assert.h>
 #include <lib/range.h>
 
+/* So many move within the request: the server waits for them, and steps take longer. */
+enum { AT_ONCE_MAX = 64 };
+
 static struct donation *donation_away(struct interval *i)
 {
 	return i ? container_of(i, struct donation, away) : NULL;
@@ -164,21 +167,27 @@ static void move_end(struct rm *rm, struct donation *d, err_t err)
 static err_t move_step(struct rm *rm, struct donation *d)
 {
 	const struct move m = move_of(d);
-	if (d->phase == DONATION_PREPARING) {
+	switch (d->phase) {
+	case DONATION_PREPARING:
 		d->error = prepare(rm, d, &m);
-		if (d->error == E_PENDING)
+		if (d->error != E_OK) {
+			if (d->error != E_PENDING)
+				d->phase = DONATION_FAILED;
 			return E_PENDING;
-		d->phase = d->error == E_OK ? DONATION_MOVING : DONATION_FAILED;
-		if (d->error == E_OK) {
-			d->took = true;
-			d->cursor = 0;
 		}
-		/* Few pages go on at once. */
-		if (m.size > STEP_PAGES)
+		d->phase = DONATION_MOVING;
+		d->took = true;
+		d->cursor = 0;
+		[[fallthrough]];
+	case DONATION_MOVING:
+		if (!hand_over(rm, d, &m))
 			return E_PENDING;
+		break;
+	default:
+		if (!unprepare(d, &m))
+			return E_PENDING;
+		break;
 	}
-	if (!(d->phase == DONATION_FAILED ? unprepare(d, &m) : hand_over(rm, d, &m)))
-		return E_PENDING;
 	move_end(rm, d, d->error);
 	return d->error;
 }
@@ -341,7 +350,7 @@ err_t on_donate(struct rm *rm, struct proto_request *request, struct task *task,
 		return err;
 	d->wipes = wipes && !raw; /* the kernel does */
 	move_begin(d, false);
-	if (in->size > STEP_PAGES) {
+	if (in->size > AT_ONCE_MAX) {
 		err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATE);
 		if (err == E_OK) {
 			job_add(rm, &d->object);
@@ -406,7 +415,7 @@ err_t on_donation_return(struct rm *rm, struct proto_request *, struct task *tas
 	if (dataspace_is_busy(d->home) || dataspace_is_busy(d->dataspace))
 		return E_BUSY;
 	d->wipes = false;
-	if (d->away.end - d->away.start <= STEP_PAGES)
+	if (d->away.end - d->away.start <= AT_ONCE_MAX)
 		return return_few(rm, d);
 	err_t err = wait_for(rm, task->object.bank, &d->working, RM_METHOD_DONATION_RETURN);
 	if (err != E_OK)

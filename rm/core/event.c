@@ -49,7 +49,7 @@ static unsigned int read_words(struct rm *rm, struct dataspace *ds, uint64_t *wo
 {
 	uint64_t first = 0, count = 0;
 	struct list *at = list_first(&ds->waiters);
-	for (unsigned int i = 0; at && i < STEP_PAGES; i++, at = list_after(&ds->waiters, at)) {
+	for (unsigned int i = 0; at && i < SUPPLY_MAX; i++, at = list_after(&ds->waiters, at)) {
 		struct fault *fault = container_of(at, struct fault, link);
 		if (fault->told)
 			continue;

@@ -15,14 +15,15 @@
  *   else                         it was not mapped: map it
  *
  * Around the page its neighbours are mapped as well: those that are there, and, where a region is
- * touched for the first time in order, those that come next, twice as many each time; and where
- * that goes on beyond 2 MiB, the next 2 MiB as one page, if the bank can well afford them.
+ * touched for the first time in order, those that come next, twice as many each time, but few if
+ * each would have to be cleared; and where that goes on beyond 2 MiB, the next 2 MiB as one page,
+ * if the bank can well afford them.
  */
 #include "internal.h"
 #include <lib/assert.h>
 #include <lib/range.h>
 
-enum { GROW_MAX = 1 << 20, LARGE_BANK_MIN = 2 * LARGE_PAGES };
+enum { FEW = 4, GROW_MAX = 1 << 20, LARGE_BANK_MIN = 2 * LARGE_PAGES };
 
 static uint8_t right_for(enum rm_access access)
 {
@@ -120,9 +121,9 @@ static void map_around(struct rm *rm, struct region *r, uint64_t address, bool f
 	uint64_t low = range_align_down(address, AROUND_MAX * PAGE), high = low + AROUND_MAX * PAGE;
 	if (filled) {
 		bool in_order = address == r->next_touch;
-		r->around = in_order && r->around < AROUND_MAX ? r->around * 2
-		            : in_order                         ? r->around
-		                                               : 1;
+		r->around = in_order && r->around < AROUND_FILLED ? r->around * 2
+		            : in_order                            ? r->around
+		                                                  : 1;
 		low = address + PAGE;
 		uint64_t leaf_end = (address | ((1 << LEAF_BITS) - 1)) + 1;
 		high = address + r->around * (uint64_t)PAGE;
@@ -135,6 +136,8 @@ static void map_around(struct rm *rm, struct region *r, uint64_t address, bool f
 		const struct mapping *m = mapping_at(r->vspace, at);
 		if (at == address || (m && m->state == MAPPING_LIVE))
 			continue;
+		if (filled && !rm->cleared.first && at >= address + FEW * PAGE)
+			break; /* each would be cleared now */
 		if (!map_neighbour(rm, r, at, filled) && filled)
 			break;
 	}
@@ -160,7 +163,7 @@ static err_t map_large(struct rm *rm, struct region *r, uint64_t address, const 
 
 static bool is_touched_in_order(const struct region *r, uint64_t address)
 {
-	return address == r->next_touch && r->around == AROUND_MAX;
+	return address == r->next_touch && r->around == AROUND_FILLED;
 }
 
 /* The next 2 MiB, if they begin at the address, become one page. False: better not. */
@@ -279,7 +282,7 @@ void fault_populate(struct rm *rm, struct vspace *vspace, uint64_t start, uint64
 	struct region *r = find_region(vspace, start);
 	if (!r->dataspace || r->dataspace->copy || vspace->copier)
 		return;
-	for (uint64_t i = 0; i < pages && i < STEP_PAGES; i++)
+	for (uint64_t i = 0; i < pages && i < AROUND_MAX; i++)
 		(void)map_neighbour(rm, r, start + i * PAGE, false);
 }
 

@@ -3,11 +3,11 @@
  * Physical memory, slots and records.
  *
  * The kernel's untypeds (bulks) are cut, from the bottom up, into pieces of 2 MiB, those into
- * chunks of 128 pages. A raw chunk is opened as one of three kinds: of frames, retyped all at once,
- * so that the kernel clears them in one batch; of frames for rm's records, which stay where they
- * are and so are kept together; or of kernel pages, untypeds of 4 KiB, of which one kernel object,
- * or several of one size, are made. A chunk that is wholly free can be closed,
- * and opened as the other kind; four closed chunks of one piece become that piece again. A kernel
+ * chunks of 128 pages. A raw chunk is opened as one of three kinds: of frames, which the kernel
+ * clears as they are made, a few in one go, for that holds everybody up; of frames for rm's
+ * records, which stay where they are and so are kept together; or of kernel pages, untypeds of
+ * 4 KiB, of which one kernel object, or several of one size, are made. A chunk that is wholly free
+ * can be closed, and opened as the other kind; four of one piece become that piece again. A kernel
  * page can also become a frame where it is, when no other memory is left: its object slot then
  * holds the frame's capability. A piece that is whole can become one frame of 2 MiB.
  *
@@ -30,6 +30,8 @@ enum {
 	FRAME_RESERVE = 4,
 	DIRECTORY = SLOT_PAGE,
 	LARGE_PARTS = LARGE_PAGES / CHUNK_PAGES,
+	PART = 16,        /* frames of a chunk that are made in one go */
+	PART_CLOSED = 8,  /* or given up, of which each may be in rm's window */
 	EMPTY_FRAMES = 6, /* chunks that are kept open though wholly free */
 	EMPTY_OTHER = 1,
 	KERNEL_LOW = 96, /* kernel pages that should be free: else pages move */
@@ -314,13 +316,17 @@ static void chunk_empty(struct rm *rm, struct chunk *chunk)
 			slots_unmake(rm, rm->root, *slot_page_frame(rm, pages[i]), pages[i]);
 	*chunk = (struct chunk){ .untyped = chunk->untyped,
 		                 .base = chunk->base,
+		                 .next = chunk->next,
+		                 .prev = chunk->prev,
 		                 .parent = chunk->parent,
 		                 .kind = CHUNK_RAW,
 		                 .pages_bits = chunk->pages_bits };
-	rm->root->pages.put(rm->root->pages.ctx, frames);
+	if (frames)
+		rm->root->pages.put(rm->root->pages.ctx, frames);
 }
 
-static void chunk_close(struct rm *rm, uint32_t c)
+/* Its pages are none of the free ones any more. */
+static void chunk_leave(struct rm *rm, uint32_t c)
 {
 	struct chunk *chunk = &rm->chunks[c];
 	unsigned int pages = 1u << chunk->pages_bits;
@@ -331,11 +337,39 @@ static void chunk_close(struct rm *rm, uint32_t c)
 		chunk->frames[i].use = FRAME_ABSENT;
 	}
 	chunks_remove(rm, &rm->empty[chunk->kind], c);
+	chunk->free = 0;
+}
+
+static void chunk_left(struct rm *rm, uint32_t c)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	if (rm->closing == c)
+		rm->closing = 0;
 	rm->ops->revoke(rm->kernel, chunk->untyped);
 	chunk_empty(rm, chunk);
 	chunks_push(rm, &rm->raw, c);
 	if (chunk->parent && ++rm->chunks[chunk->parent].free == LARGE_PARTS)
 		large_join(rm, chunk->parent);
+}
+
+static void chunk_close(struct rm *rm, uint32_t c)
+{
+	chunk_leave(rm, c);
+	chunk_left(rm, c);
+}
+
+/* A step of the same. */
+static void close_step(struct rm *rm)
+{
+	struct chunk *chunk = &rm->chunks[rm->closing];
+	if (chunk->made == 0)
+		chunk_left(rm, rm->closing);
+	for (unsigned int i = 0; i < PART_CLOSED && chunk->made > 0; i++) {
+		frame_t f = rm->closing << CHUNK_BITS | --chunk->made;
+		if (frame_at(rm, f)->in_window)
+			rm->ops->revoke(rm->kernel, page_slot(rm, f)); /* its copy there */
+		rm->ops->remove(rm->kernel, page_slot(rm, f));
+	}
 }
 
 /* A raw chunk, cut from what there is, or closed for it; 0: none. */
@@ -347,6 +381,8 @@ static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
 		if (rm->large_raw.first && !rm->raw.first)
 			(void)large_split(rm, rm->large_raw.first);
 	}
+	if (!rm->raw.first && !rm->large_raw.first && rm->closing)
+		chunk_left(rm, rm->closing);
 	for (unsigned int kind = CHUNK_FRAMES; kind <= CHUNK_KERNEL && !rm->raw.first; kind++)
 		if (kind != for_kind && rm->empty[kind].first)
 			chunk_close(rm, rm->empty[kind].first);
@@ -355,79 +391,133 @@ static uint32_t chunk_raw(struct rm *rm, uint8_t for_kind)
 	return rm->raw.first;
 }
 
-static void chunk_opened(struct rm *rm, uint32_t c, uint8_t kind)
+/* It has what it takes to be open, and none of its pages. */
+static void chunk_begun(struct rm *rm, uint32_t c, uint8_t kind)
 {
 	struct chunk *chunk = &rm->chunks[c];
-	unsigned int pages = 1u << chunk->pages_bits;
 	chunks_remove(rm, &rm->raw, c);
 	if (chunk->parent)
 		rm->chunks[chunk->parent].free--;
 	chunk->kind = kind;
-	chunk->free = (uint16_t)pages;
-	chunks_push(rm, &rm->empty[kind], c);
-	/* All of them come first in their list, the lowest page first of all. */
-	uint8_t use = kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE
-	              : kind == CHUNK_META ? FRAME_META_FREE
-	                                   : FRAME_CLEARED;
+	chunks_push(rm, &rm->partial[kind], c);
+}
+
+/* The next of its pages are there. They come first in their list, the lowest first of all. */
+static void chunk_grown(struct rm *rm, uint32_t c, unsigned int count)
+{
+	struct chunk *chunk = &rm->chunks[c];
+	uint8_t use = chunk->kind == CHUNK_KERNEL ? FRAME_KERNEL_FREE
+	              : chunk->kind == CHUNK_META ? FRAME_META_FREE
+	                                          : FRAME_CLEARED;
 	struct frame_list *list = free_list(rm, &(struct frame){ .use = use });
-	frame_t first = c << CHUNK_BITS, after = list->first;
-	for (unsigned int i = 0; i < pages; i++) {
-		chunk->frames[i] = (struct frame){
+	frame_t first = c << CHUNK_BITS | chunk->made, after = list->first;
+	struct frame *frames = chunk->frames + chunk->made;
+	for (unsigned int i = 0; i < count; i++) {
+		frames[i] = (struct frame){
 			.prev = i ? first + i - 1 : 0,
-			.next = i + 1 < pages ? first + i + 1 : after,
+			.next = i + 1 < count ? first + i + 1 : after,
 			.use = use,
 		};
 	}
 	if (after)
-		frame_at(rm, after)->prev = first + pages - 1;
+		frame_at(rm, after)->prev = first + count - 1;
 	list->first = first;
-	list->count += pages;
+	list->count += count;
+	chunk->made += count;
+	chunk->free += count;
+	if (chunk->made < 1u << chunk->pages_bits)
+		return;
+	chunks_remove(rm, &rm->partial[chunk->kind], c);
+	if (chunk->free == chunk->made)
+		chunks_push(rm, &rm->empty[chunk->kind], c);
+}
+
+/* What a chunk needs to be open: slots and records. False: no memory is left for that. */
+static bool chunk_prepare(struct rm *rm, struct chunk *chunk, uint8_t kind)
+{
+	struct bank *root = rm->root;
+	frame_t f;
+	chunk->frames = root->pages.get(root->pages.ctx);
+	bool good = chunk->frames && slots_make(rm, root, &f, &chunk->slot_page) == E_OK &&
+	            (kind != CHUNK_KERNEL || slots_make(rm, root, &f, &chunk->object_page) == E_OK);
+	if (!good)
+		chunk_empty(rm, chunk);
+	return good;
+}
+
+/* The next capabilities of a chunk's pages, made out of an untyped. */
+static bool chunk_make(struct rm *rm, const struct chunk *chunk, slot_t untyped,
+                       enum abi_object type, unsigned int count)
+{
+	return KERNEL(rm, retype, untyped, type, PAGE_BITS,
+	              ((slot_t)chunk->slot_page << SLOT_PAGE_BITS) + chunk->made, count) == E_OK;
+}
+
+/* One that is open in part, or the next to be opened; 0: no memory is left for that. */
+static uint32_t chunk_next(struct rm *rm, uint8_t kind)
+{
+	uint32_t c = rm->partial[kind].first;
+	if (c || rm->opening)
+		return c;
+	rm->opening = true;
+	c = chunk_raw(rm, kind);
+	if (c && chunk_prepare(rm, &rm->chunks[c], kind))
+		chunk_begun(rm, c, kind);
+	else
+		c = 0;
+	rm->opening = false;
+	return c;
+}
+
+/* Opens one more chunk, or more of one. False: no memory is left for that. */
+static bool chunk_open(struct rm *rm, uint8_t kind)
+{
+	uint32_t c = rm->opening ? 0 : chunk_next(rm, kind);
+	struct chunk *chunk = &rm->chunks[c];
+	unsigned int count = (1u << chunk->pages_bits) - chunk->made;
+	if (count > PART && kind != CHUNK_KERNEL) /* of which nothing is cleared */
+		count = PART;
+	bool good = c && chunk_make(rm, chunk, chunk->untyped,
+	                            kind == CHUNK_KERNEL ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, count);
+	if (good)
+		chunk_grown(rm, c, count);
+	return good;
 }
 
 /*
- * What a chunk needs to be open: slots, records, and the capabilities of its pages, made out of an
- * untyped. False: no memory is left for that.
+ * The same of all that is left of one, by the worker, whom the kernel lets be interrupted. It is
+ * nobody else's until that is done.
  */
-static bool chunk_fill(struct rm *rm, struct chunk *chunk, slot_t untyped, uint8_t kind)
+static bool making_begin(struct rm *rm)
 {
-	struct bank *root = rm->root;
-	enum abi_object type = kind == CHUNK_KERNEL  ? OBJ_UNTYPED
-	                       : kind == CHUNK_LARGE ? OBJ_X86_LARGE_PAGE
-	                                             : OBJ_X86_4K_PAGE;
-	unsigned int count = kind == CHUNK_LARGE ? 1 : 1u << chunk->pages_bits;
-	frame_t slots = 0, objects = 0;
-	struct frame *frames = root->pages.get(root->pages.ctx);
-	bool good = frames && slots_make(rm, root, &slots, &chunk->slot_page) == E_OK &&
-	            (kind != CHUNK_KERNEL ||
-	             slots_make(rm, root, &objects, &chunk->object_page) == E_OK) &&
-	            KERNEL(rm, retype, untyped, type, PAGE_BITS,
-	                   (slot_t)chunk->slot_page << SLOT_PAGE_BITS, count) == E_OK;
-	chunk->frames = frames;
-	if (good)
-		return true;
-	if (objects)
-		slots_unmake(rm, root, objects, chunk->object_page);
-	if (slots)
-		slots_unmake(rm, root, slots, chunk->slot_page);
-	if (frames)
-		root->pages.put(root->pages.ctx, frames);
-	chunk->frames = NULL;
-	chunk->slot_page = chunk->object_page = 0;
-	return false;
+	uint32_t c = chunk_next(rm, CHUNK_FRAMES);
+	const struct chunk *chunk = &rm->chunks[c];
+	if (c) {
+		chunks_remove(rm, &rm->partial[CHUNK_FRAMES], c);
+		rm->making = (struct making){
+			.untyped = chunk->untyped,
+			.dest = ((slot_t)chunk->slot_page << SLOT_PAGE_BITS) + chunk->made,
+			.chunk = c,
+			.count = (1u << chunk->pages_bits) - chunk->made,
+		};
+	}
+	return c != 0;
 }
 
-/* Opens one more chunk. False: no memory is left for that. */
-static bool chunk_open(struct rm *rm, uint8_t kind)
+enum abi_error rm_make(const struct rm *rm)
 {
-	if (rm->opening)
-		return false;
-	rm->opening = true;
-	uint32_t c = chunk_raw(rm, kind);
-	bool good = c && chunk_fill(rm, &rm->chunks[c], rm->chunks[c].untyped, kind);
-	if (good)
-		chunk_opened(rm, c, kind);
-	rm->opening = false;
-	return good;
+	const struct making *m = &rm->making;
+	return rm->ops->retype(rm->kernel, m->untyped, OBJ_X86_4K_PAGE, PAGE_BITS, m->dest,
+	                       m->count);
+}
+
+void rm_made(struct rm *rm, enum abi_error err)
+{
+	uint32_t c = rm->making.chunk, count = rm->making.count;
+	rm->making.count = 0;
+	chunks_push(rm, &rm->partial[CHUNK_FRAMES], c);
+	if (kernel_err(rm, err) == E_OK)
+		chunk_grown(rm, c, count);
 }
 
 /* A page of a chunk is taken, or comes back. */
@@ -540,7 +630,11 @@ frame_t large_get(struct rm *rm, struct bank *bank)
 	uint32_t c = rm->large_raw.first;
 	struct chunk *large = &rm->chunks[c], filled = { .pages_bits = LARGE_BITS - PAGE_BITS };
 	rm->opening = true;
-	bool good = c && chunk_fill(rm, &filled, large->untyped, CHUNK_LARGE);
+	bool good = c && chunk_prepare(rm, &filled, CHUNK_LARGE);
+	if (good && !chunk_make(rm, &filled, large->untyped, OBJ_X86_LARGE_PAGE, 1)) {
+		chunk_empty(rm, &filled);
+		good = false;
+	}
 	rm->opening = false;
 	if (!good) {
 		bank_release(bank, LARGE_PAGES);
@@ -614,6 +708,8 @@ frame_t frame_get(struct rm *rm, struct bank *bank, bool cleared)
 		(void)chunk_open(rm, CHUNK_FRAMES);
 	if (free_frames(rm) <= FRAME_RESERVE / 2 && !rm->opening) {
 		/* The last resorts: one meant for records; a kernel page becomes a frame. */
+		if (rm->partial[CHUNK_META].first && rm->meta_free.count <= FRAME_RESERVE)
+			(void)chunk_open(rm, CHUNK_META);
 		frame_t f = rm->meta_free.count > FRAME_RESERVE ? rm->meta_free.first : 0;
 		if (f) {
 			chunk_take(rm, f);
@@ -712,11 +808,10 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 	for (unsigned int tries = 0; tries < 2; tries++) {
 		for (uint32_t c = rm->parts_next; c-- > 1;) {
 			const struct chunk *chunk = &rm->chunks[c];
-			uint64_t pages = 1ull << chunk->pages_bits;
 			if (chunk->kind != CHUNK_FRAMES || chunk->free < count ||
 			    (below && !range_ok(chunk->base, count * PAGE, below)))
 				continue;
-			for (uint64_t i = 0; i + count <= pages; i++) {
+			for (uint64_t i = 0; i + count <= chunk->made; i++) {
 				frame_t f = c << CHUNK_BITS | (frame_t)i;
 				uint64_t physical = frame_physical(rm, f);
 				if (!range_is_aligned(physical, 1ull << align) ||
@@ -726,8 +821,13 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 				return run_take(rm, bank, f, count);
 			}
 		}
+		/* What is left of one, then a whole one. */
+		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
+			continue;
 		if (!chunk_open(rm, CHUNK_FRAMES))
 			break;
+		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
+			continue;
 	}
 	bank_release(bank, count);
 	return 0;
@@ -750,7 +850,8 @@ err_t memory_adopt(struct rm *rm, uint32_t first, uint32_t pages, frame_t *f)
 	rm->chunks[c] = (struct chunk){ .frames = frames,
 		                        .slot_page = slot_page,
 		                        .kind = CHUNK_ADOPTED,
-		                        .pages_bits = CHUNK_BITS };
+		                        .pages_bits = CHUNK_BITS,
+		                        .made = (uint8_t)pages };
 	__builtin_memset(frames, 0, CHUNK_PAGES * sizeof(*frames));
 	rm->pages_total += pages;
 	rm->pages_given += pages;
@@ -818,7 +919,7 @@ static bool kernel_is_scarce(const struct rm *rm)
 /* A chunk of frames has pages of dataspaces only, few, that are not pinned. */
 static bool may_move(const struct chunk *chunk)
 {
-	if (chunk->kind != CHUNK_FRAMES || chunk->pages_bits != CHUNK_BITS ||
+	if (chunk->kind != CHUNK_FRAMES || chunk->made != CHUNK_PAGES ||
 	    chunk->free < CHUNK_PAGES - MOVE_MAX)
 		return false;
 	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
@@ -924,15 +1025,17 @@ static uint32_t surplus(const struct rm *rm)
  */
 bool memory_refill(struct rm *rm)
 {
-	uint32_t c = surplus(rm);
-	if (c)
-		chunk_close(rm, c);
+	bool closes = rm->closing != 0;
+	if (closes)
+		close_step(rm);
+	else if ((rm->closing = surplus(rm)) != 0)
+		chunk_leave(rm, rm->closing);
 	else if (kernel_is_scarce(rm))
 		make_kernel(rm);
-	if (c || kernel_is_scarce(rm))
+	if (closes || rm->closing || kernel_is_scarce(rm))
 		return true;
 	bool clears = rm->cleared.count < CLEARED_WANTED;
-	if (clears && chunk_open(rm, CHUNK_FRAMES))
+	if (rm->making.count || (clears && making_begin(rm)))
 		return true;
 	frame_t f = rm->dirty.first;
 	rm->readies = rm->ready.count < (rm->readies ? READY_WANTED : READY_LOW);
@@ -948,8 +1051,8 @@ bool memory_refill(struct rm *rm)
 
 bool memory_has_work(const struct rm *rm)
 {
-	return surplus(rm) || kernel_is_scarce(rm) || rm->cleared.count < CLEARED_LOW ||
-	       (rm->ready.count < READY_LOW && rm->dirty.count);
+	return rm->making.count || rm->closing || surplus(rm) || kernel_is_scarce(rm) ||
+	       rm->cleared.count < CLEARED_LOW || (rm->ready.count < READY_LOW && rm->dirty.count);
 }
 
 /* -- slots ------------------------------------------------------------------------------------- */
@@ -1250,9 +1353,11 @@ static err_t boot_open(struct rm *rm, const struct rm_boot *boot, uint8_t kind, 
 	chunk->frames = spare_page(rm);
 	err = KERNEL(rm, retype, chunk->untyped, kernel ? OBJ_UNTYPED : OBJ_X86_4K_PAGE, PAGE_BITS,
 	             (slot_t)n << SLOT_PAGE_BITS, 1u << chunk->pages_bits);
-	if (err == E_OK)
-		chunk_opened(rm, c, kind);
-	return err;
+	if (err != E_OK)
+		return err;
+	chunk_begun(rm, c, kind);
+	chunk_grown(rm, c, 1u << chunk->pages_bits);
+	return E_OK;
 }
 
 /* The root bank is not there yet; nothing is charged here. */

@@ -93,7 +93,7 @@ err_t on_pager_supply(struct rm *rm, struct proto_request *request, struct datas
 	if (!range_ok(in->first, in->count, ds->size) ||
 	    !range_ok(in->from, in->count, source->size))
 		return E_RANGE;
-	if (in->count > STEP_PAGES)
+	if (in->count > SUPPLY_MAX)
 		return E_LIMIT;
 	if (ds->copy || source->copy || source->giving || source->donation || source->seals > 0 ||
 	    source->kind != RM_DATASPACE_KIND_ANONYMOUS || source->flags ||

@@ -115,7 +115,11 @@ static err_t fill_step(struct rm *rm, struct share *share)
 	struct dataspace *ds = share->dataspace;
 	if (ds->object.dying || share->session->state != RM_SESSION_STATE_OPEN)
 		return E_GONE;
-	for (unsigned int i = 0; i < STEP_PAGES && !ds->copy; i++, share->filled++) {
+	const struct bank *bank = ds->object.bank;
+	uint64_t most = bank->used + STEP_PAGES;
+	/* Those that are there are quick to look at. */
+	for (unsigned int i = 0; i < CHUNK_PAGES && bank->used < most && !ds->copy;
+	     i++, share->filled++) {
 		if (share->filled == share->size)
 			return E_OK;
 		err_t err = keep_page(rm, ds, share->first + share->filled,

@@ -15,9 +15,9 @@
 #include <rt/root.h>
 #include <rt/tsc.h>
 
-enum order { ORDER_WAIT, ORDER_AGAIN, ORDER_LATER };
+enum order { ORDER_WAIT, ORDER_AGAIN, ORDER_LATER, ORDER_MAKE };
 
-enum { STACK_BYTES = 16384, PRIORITY_IDLE = 1, STEPS_A_CALL = 4, CALL_NS = 5000 };
+enum { STACK_BYTES = 16384, PRIORITY_IDLE = 1, STEPS_A_CALL = 8, CALL_NS = 5000 };
 
 static struct setup boot;
 static struct rm rm;
@@ -26,7 +26,8 @@ static struct rm rm;
 static struct helper {
 	struct rt_thread thread;
 	const struct setup_thread *made;
-	bool waits;
+	bool waits, has_made;
+	enum abi_error error; /* of what it has made */
 	_Alignas(16) char stack[STACK_BYTES];
 } clock, worker;
 static uint8_t worker_priority = PRIORITY_IDLE;
@@ -90,6 +91,10 @@ _Noreturn static void helper_main(struct helper *helper)
 		case ORDER_LATER:
 			sel4_yield(); /* until its next period */
 			break;
+		case ORDER_MAKE:
+			helper->error = rm_make(&rm);
+			helper->has_made = true;
+			break;
 		default:
 			break;
 		}
@@ -100,6 +105,7 @@ static void helper_start(struct helper *helper, const struct setup_thread *made)
 {
 	helper->made = made;
 	helper->thread.self = &helper->thread;
+	helper->thread.ipc_buffer = made->buffer;
 	struct abi_user_context context = { .rip = (word_t)helper_main,
 		                            .rsp = (word_t)helper->stack + STACK_BYTES - 8,
 		                            .rdi = (word_t)helper,
@@ -121,8 +127,14 @@ static enum order work_of(const struct helper *helper)
 	uint64_t begin_ns = kernel_time_ns(&boot.kernel);
 	bool more = true;
 	rm_tick(&rm, begin_ns);
+	if (helper == &worker && worker.has_made) {
+		worker.has_made = false;
+		rm_made(&rm, worker.error);
+	}
 	for (unsigned int i = 0; more && i < STEPS_A_CALL; i++) {
 		more = rm_step(&rm);
+		if (helper == &worker && rm.making.count && !rm_has_jobs(&rm))
+			return ORDER_MAKE;
 		if (kernel_time_ns(&boot.kernel) - begin_ns > CALL_NS)
 			break;
 	}

@@ -210,13 +210,26 @@ static word_t choose_untyped(struct rm_boot *boot, const struct abi_boot_info *i
 
 /* -- the clock and the worker ------------------------------------------------------------------ */
 
-static struct setup_thread make_thread(struct setup *s, uint64_t badge, unsigned int priority,
-                                       word_t budget_us)
+/* A page of rm's image, which all begins with, and the capability to it. */
+static struct abi_ipc_buffer *image_buffer(const struct abi_boot_info *info, unsigned int i,
+                                           cptr_t *frame)
+{
+	static _Alignas(PAGE) char pages[2][PAGE];
+	*frame = root_cptr(info->user_image_frames.start +
+	                   (word_t)(pages[i] - __executable_start) / PAGE);
+	return (struct abi_ipc_buffer *)pages[i];
+}
+
+static struct setup_thread make_thread(struct setup *s, const struct abi_boot_info *info,
+                                       uint64_t badge, unsigned int priority, word_t budget_us)
 {
 	struct kernel *k = &s->kernel;
 	cptr_t sc = make(OBJ_SCHED_CONTEXT, 8);
 	struct setup_thread t = { .tcb = make(OBJ_TCB, 0), .signal = make(OBJ_NOTIFICATION, 0) };
-	check(sel4_tcb_configure(t.tcb, k->root, 0, k->vspace, 0, 0, 0), "worker");
+	cptr_t frame;
+	t.buffer = image_buffer(info, badge == WORKER_BADGE, &frame);
+	check(sel4_tcb_configure(t.tcb, k->root, 0, k->vspace, 0, (word_t)t.buffer, frame),
+	      "worker");
 	check(sel4_sched_control_configure_flags(k->sched_control, sc, budget_us, WORKER_PERIOD_US,
 	                                         4, 0, 0),
 	      "worker");
@@ -262,8 +275,8 @@ void setup(struct setup *s, const struct abi_boot_info *info)
 		s->boot.boot_pages[i] = SLOT_OF_ROOT | make(OBJ_UNTYPED, BITS_4K) >> ROOT_SHIFT;
 	s->endpoint = make(OBJ_ENDPOINT, 0);
 	s->boot.endpoint = SLOT_OF_ROOT | s->endpoint >> ROOT_SHIFT;
-	s->clock = make_thread(s, CLOCK_BADGE, CLOCK_PRIORITY, CLOCK_BUDGET_US);
-	s->worker = make_thread(s, WORKER_BADGE, 1, WORKER_PERIOD_US);
+	s->clock = make_thread(s, info, CLOCK_BADGE, CLOCK_PRIORITY, CLOCK_BUDGET_US);
+	s->worker = make_thread(s, info, WORKER_BADGE, 1, WORKER_PERIOD_US);
 	if (maker.next >= info->empty.start + ROOT_SLOTS_KEPT)
 		setup_fail("too many boot objects", maker.next);
 	s->endpoint = copy_near(1, s->endpoint >> ROOT_SHIFT);

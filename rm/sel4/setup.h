@@ -7,11 +7,12 @@ struct setup {
 	struct kernel kernel;
 	struct rm_boot boot;
 	cptr_t endpoint; /* rm's, unbadged, all rights */
-	/* Threads of rm's own, configured: its CSpace and vspace, no IPC buffer; not started. */
+	/* Threads of rm's own, configured: its CSpace and vspace; not started. */
 	struct setup_thread {
 		cptr_t tcb;
 		cptr_t signal;   /* a notification */
 		cptr_t endpoint; /* rm's, with its badge */
+		struct abi_ipc_buffer *buffer;
 	} clock, worker;
 };
 

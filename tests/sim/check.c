@@ -10,8 +10,10 @@ void check_step(void)
 	const struct rm *rm = &w.rm;
 	uint64_t frames = w.kernel.live[SIM_FRAME] - w.kernel.frames_of_pages -
 	                  w.kernel.device_frames + w.kernel.large_frames * (LARGE_PAGES - 1);
+	const struct chunk *closing = &rm->chunks[rm->closing];
+	uint64_t closes = rm->closing && closing->kind != CHUNK_KERNEL ? closing->made : 0;
 	uint64_t given = w.kernel.pages_used - w.boot_pages + frames - rm->cleared.count -
-	                 rm->dirty.count - rm->ready.count - rm->meta_free.count;
+	                 rm->dirty.count - rm->ready.count - rm->meta_free.count - closes;
 	MUST(given == rm->pages_given, "the kernel counts %lu pages given out, rm %lu (I2)", given,
 	     rm->pages_given);
 	if (w.step % 16 != 0)
@@ -141,7 +143,7 @@ void check_end(void)
 		unsigned int slots = chunk->kind == CHUNK_KERNEL ? 2 : 1;
 		kernel += (boot ? 0 : slots) + (chunk->window_page != 0);
 		meta += !boot;
-		for (unsigned int i = 0; i < 1u << chunk->pages_bits; i++)
+		for (unsigned int i = 0; i < chunk->made; i++)
 			by_use[chunk->frames[i].use & 15]++;
 	}
 	for (unsigned int i = 0; i < SLABS; i++)

@@ -534,6 +534,8 @@ bool rm_work(void)
 	uint64_t ops = w.kernel.ops;
 	w.kernel.may_be_empty = w.rm.scratch;
 	bool more = rm_step(&w.rm);
+	if (w.rm.making.count && one_in(2))
+		rm_made(&w.rm, rm_make(&w.rm));
 	w.kernel.may_be_empty = 0;
 	w.steps_rm++;
 	if (w.kernel.ops - ops > w.ops_step_max)

@@ -50,7 +50,7 @@ static void check_memory(struct walk *w)
 		if (chunk->kind != CHUNK_FRAMES && chunk->kind != CHUNK_META &&
 		    chunk->kind != CHUNK_KERNEL && chunk->kind != CHUNK_ADOPTED)
 			continue;
-		unsigned int free = 0, pages = 1u << chunk->pages_bits;
+		unsigned int free = 0, pages = chunk->made;
 		for (unsigned int i = 0; i < pages; i++) {
 			const struct frame *frame = &chunk->frames[i];
 			bool is_free = frame->use == FRAME_CLEARED || frame->use == FRAME_DIRTY ||

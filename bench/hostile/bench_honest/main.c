@@ -32,8 +32,8 @@ static const struct attack {
 	bool is_little; /* there is one of a single thread with a small budget as well */
 } attacks[] = {
 	{ "revoke", true, true },      { "reconnect", true, true }, { "flood", true, true },
-	{ "fault", false, true },      { "donate", false, true },   { "all", true, false },
-	{ "fault-many", false, true }, { "gift", false, true },     { "donate-many", false, true },
+	{ "fault", true, true },       { "donate", true, true },    { "all", true, false },
+	{ "fault-many", false, true }, { "gift", true, true },      { "donate-many", false, true },
 	{ "large", false, true },
 };
 

@@ -40,8 +40,10 @@ enum {
 	BULKS_MAX = 230,
 	DEVICE_CHUNKS_MAX = 256,
 	PRIORITY_PROGRAMS = 253, /* the highest of programs; rm's own are above */
-	STEP_PAGES = 64,         /* pages that one step of a long operation handles */
+	STEP_PAGES = 8,          /* pages that one step of a long operation handles */
+	SUPPLY_MAX = 64,         /* that a pager supplies, or is told of, at once */
 	AROUND_MAX = 16,         /* pages that one fault maps */
+	AROUND_FILLED = 8,       /* or makes */
 	CLEARED_LOW =
 	        32, /* frames cleared in advance: more are made below the one, up to the other */
 	CLEARED_WANTED = 320,
@@ -114,6 +116,7 @@ struct chunk {
 	uint16_t free;       /* pages; of a split one: chunks that are raw */
 	uint8_t kind;
 	uint8_t pages_bits; /* of its size */
+	uint8_t made;       /* so many of its pages are there, the first ones */
 };
 
 struct chunk_list {
@@ -528,6 +531,12 @@ struct rm {
 	frame_t *window_tables;
 	char *spare;  /* pages of the tables' memory for the first records */
 	bool opening; /* a chunk */
+	struct chunk_list partial[CHUNK_KERNEL + 1]; /* open in part; by kind */
+	uint32_t closing;                            /* a chunk, or 0 */
+	struct making {
+		slot_t untyped, dest;
+		uint32_t chunk, count; /* count 0: nothing */
+	} making;
 	bool readies; /* frames are being made ready */
 	uint64_t pages_total, pages_given;
 	bool may_move;    /* a chunk may have so few pages that they can move */
@@ -633,6 +642,13 @@ enum rm_fault_answer { RM_FAULT_RESUME, RM_FAULT_WAIT, RM_FAULT_NONE };
 
 /* A bounded part of what is to be done. False: there was nothing to do. */
 bool rm_step(struct rm *rm);
+
+/*
+ * While rm->making.count is not 0, rm_make() is to be called, by the worker itself: the kernel
+ * clears much memory then, and others go on meanwhile. rm_made() is told what that came to.
+ */
+enum abi_error rm_make(const struct rm *rm);
+void rm_made(struct rm *rm, enum abi_error err);
 
 /* There is something for rm_step to do; at once, that is what somebody waits for. */
 bool rm_has_work(const struct rm *rm);

@@ -41,7 +41,10 @@ struct rt_donated {
  */
 err_t rt_donation_map(const struct rm_donated_event *event, struct rt_donated *it);
 
-/* In place of that: gives it back, with its content if the client has room for it. */
+/*
+ * In place of that: gives it back, and does not wait. With its content if it is small, and the
+ * client has room for it.
+ */
 void rt_donation_refuse(const struct rm_donated_event *event);
 
 /*
