@@ -51,7 +51,16 @@ static err_t thread_objects(struct rm *rm, struct thread *thread)
 	return err;
 }
 
-/* Also where its faults go: to its handler, or to rm. */
+/* In the scratch slot: where its faults go, to its handler or to rm. */
+static err_t fault_endpoint(struct rm *rm, const struct thread *thread)
+{
+	slot_t handler = handler_of(rm, thread);
+	return handler ? scratch_mint(rm, handler, CAP_SEND, thread->handler_badge)
+	               : scratch_mint(rm, rm->endpoint, CAP_SEND,
+	                              object_badge(rm, &thread->object, FACET_OTHER));
+}
+
+/* Also where its faults go, unless that is an endpoint of which rm has no capability. */
 err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule)
 {
 	const struct bank *bank = thread->object.bank;
@@ -59,15 +68,14 @@ err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_sche
 		return E_PERM;
 	if (schedule->budget_us > schedule->period_us)
 		return E_INVAL;
-	slot_t handler = handler_of(rm, thread);
-	err_t err = handler ? scratch_mint(rm, handler, CAP_SEND, thread->handler_badge)
-	                    : scratch_mint(rm, rm->endpoint, CAP_SEND,
-	                                   object_badge(rm, &thread->object, FACET_OTHER));
+	err_t err = thread->keeps_handler ? E_OK : fault_endpoint(rm, thread);
 	if (err != E_OK)
 		return err;
 	struct rm_schedule before = thread->schedule;
 	thread->schedule = *schedule;
 	struct kernel_thread k = kernel_thread(rm, thread);
+	if (thread->keeps_handler)
+		k.fault_endpoint = 0;
 	err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
 	if (err != E_OK)
 		thread->schedule = before;
@@ -562,9 +570,11 @@ err_t on_thread_set_handler(struct rm *rm, struct proto_request *request, struct
 	k.fault_endpoint = rm->receive;
 	err_t err = KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
 	                   thread->schedule.period_us);
-	if (err == E_OK)
-		handler_leave(rm, thread);
-	return err;
+	if (err != E_OK)
+		return err;
+	handler_leave(rm, thread);
+	thread->keeps_handler = true;
+	return E_OK;
 }
 
 err_t on_thread_start(struct rm *rm, struct proto_request *, struct thread *thread,

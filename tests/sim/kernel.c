@@ -831,13 +831,15 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	MUST((!tcb->sched_context || tcb->sched_context == sc) &&
 	             (!k->objects[sc].data || k->objects[sc].data == tcb->object),
 	     "kernel: a scheduling context bound elsewhere");
-	const struct sim_cap *h = cap_at(k, thread->fault_endpoint);
-	if (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
-	    !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
+	const struct sim_cap *h = thread->fault_endpoint ? cap_at(k, thread->fault_endpoint) : NULL;
+	MUST(h || tcb->sched_context, "kernel: a thread without a fault endpoint");
+	if (h && (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
+	          !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return ERR_INVALID_CAPABILITY;
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
-	tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
+	if (h)
+		tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
 	tcb->sched_context = sc;
 	k->objects[sc].data = tcb->object;
 	return ERR_NONE;

@@ -377,6 +377,7 @@ struct thread {
 	/* Who gets its faults in rm's stead, an id, and with which badge; 0: rm does. */
 	uint64_t handler, handler_badge;
 	bool left_to_handler; /* that may read and write its registers, once */
+	bool keeps_handler;   /* an endpoint of others' gets them: thread_set_handler */
 	struct rm_schedule schedule;
 };
 

@@ -477,6 +477,9 @@ static void test_handler(cptr_t bank)
 	struct rm_vspace_populate_out laid_out;
 	CHECK_OK(rm_vspace_populate(other->program.vspace, &laid_out));
 	CHECK_OK(rm_thread_set_handler(other->program.thread, slot));
+	/* It stays what it is, whatever the thread's schedule. */
+	const struct rm_thread_schedule_in same = { .schedule = schedule_at(ACTOR_PRIORITY) };
+	CHECK_OK(rm_thread_schedule(other->program.thread, &same));
 	other->box->word[0] = at;
 	actor_start(other, read_far);
 	actor_do(p.server, receive);
