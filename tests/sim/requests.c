@@ -395,8 +395,8 @@ static bool is_schedule(const struct sent *s)
 {
 	const struct object *o = slotmap_get(&w.rm.objects, ID(s->badge));
 	const struct thread *t = (const struct thread *)o;
-	return s->method == RM_METHOD_THREAD_SCHEDULE && o && o->kind == KIND_THREAD &&
-	       !o->dying && t->tcb && t->task->state != RM_TASK_STATE_DEAD;
+	return s->method == RM_METHOD_THREAD_SCHEDULE && o && o->kind == KIND_THREAD && !o->dying &&
+	       t->tcb && t->task->state != RM_TASK_STATE_DEAD;
 }
 
 /* Before what may change a page that others look through to. */
