@@ -71,6 +71,12 @@ static void own_donated(const struct rm_donated_event *it)
 		rt_event_hooks.donated(it);
 }
 
+static void own_client_page(const struct rm_client_page_event *it)
+{
+	if (rt_event_hooks.client_page)
+		rt_event_hooks.client_page(it);
+}
+
 static void own_name_up(const struct rm_name_up_event *it)
 {
 	if (rt_event_hooks.name_up && it->cookie & RT_COOKIE)
@@ -101,6 +107,7 @@ static void handle(unsigned int number, const uint64_t *body, unsigned int lengt
 		EVENT(RM_EVENT_SHARE_RECALLED, share_recalled, own_recalled(&it))
 		EVENT(RM_EVENT_DONATED, donated, own_donated(&it))
 		EVENT(RM_EVENT_NAME_UP, name_up, own_name_up(&it))
+		EVENT(RM_EVENT_CLIENT_PAGE, client_page, own_client_page(&it))
 		EVENT(RM_EVENT_TASK_DIED, task_died, (void)0)
 		EVENT(RM_EVENT_FAULT_DONE, fault_done, (void)0)
 		EVENT(RM_EVENT_PAGER_READ, pager_read, (void)0)

@@ -115,7 +115,7 @@ static int nothing(void *arg)
 }
 
 /* A thread's last page is given back by the next one, when it has come to its end. */
-static void bury(void)
+void worker_bury(void)
 {
 	static struct rt_worker last;
 	uint64_t until = rt_time_ns() + 10000000;
@@ -147,7 +147,7 @@ static void crowd(bool violates)
 	CHECK(all_have_called());
 	kinds_check = true;
 	lender_close(&lender);
-	bury();
+	worker_bury();
 	CHECK_OK(honest(LENT, NULL));
 }
 
@@ -160,7 +160,7 @@ void crowd_warm_up(void)
 			CHECK_OK(rt_worker_start(&workers[i], nothing, NULL, STACK_BYTES, NULL));
 		for (unsigned int i = 0; i < THREADS; i++)
 			(void)rt_worker_join(&workers[i]);
-		bury();
+		worker_bury();
 	}
 }
 

@@ -228,7 +228,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..10");
+	rt_log("1..15");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -239,6 +239,12 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
+	nowait_warm_up();
+	test("NOWAIT: a pager that is slow", test_slow_pager);
+	test("NOWAIT: a pager that never answers, fails, dies", test_lost_pages);
+	test("NOWAIT: the session or the share ends meanwhile", test_end_while_waiting);
+	test("NOWAIT: AGAIN, and how far it came", test_again);
+	test("NOWAIT: at every access", test_nth_waits);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
 	crowd_warm_up();
