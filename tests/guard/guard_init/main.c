@@ -239,6 +239,7 @@ int rt_main(const struct rt_start *from)
 	test("taken away before, between, in COMMIT, in DELIVER", test_stops);
 	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
+	crowd_warm_up();
 	nowait_warm_up();
 	test("NOWAIT: a pager that is slow", test_slow_pager);
 	test("NOWAIT: a pager that never answers, fails, dies", test_lost_pages);
@@ -247,7 +248,6 @@ int rt_main(const struct rt_start *from)
 	test("NOWAIT: at every access", test_nth_waits);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
-	crowd_warm_up();
 	test("attack 14: a hundred threads, cut off", test_crowd);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });
