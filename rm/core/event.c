@@ -77,6 +77,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 	struct fault *fault;
 	struct share *share;
 	struct donation *donation;
+	struct task *task;
 	unsigned int length;
 	switch (event->number) {
 	case RM_EVENT_SESSION_OPENED:
@@ -127,6 +128,10 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		length = BODY(client_page, .at = fault->address, .result = fault->result);
 		fault_forget(rm, fault);
 		return length;
+	case RM_EVENT_PROBED:
+		task = container_of(event, struct task, probed);
+		deadline_cancel(&rm->probe_deadlines, &task->probe);
+		return BODY(probed, .behind = task->event_count);
 	case RM_EVENT_DONATED:
 		donation = container_of(event, struct donation, donated);
 		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },

@@ -325,6 +325,8 @@ err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned
 	};
 	for (unsigned int i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		list_init(lists[i]);
+	event_init(&task->probed, RM_EVENT_PROBED);
+	deadline_init(&task->probe);
 	task->vspace = vspace;
 	list_push_back(&vspace->tasks, &task->vspace_link);
 	task->slot_bits = (uint8_t)slot_bits;
@@ -342,6 +344,7 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 	if (task->state == RM_TASK_STATE_DEAD)
 		return;
 	task->state = RM_TASK_STATE_DEAD;
+	deadline_cancel(&rm->probe_deadlines, &task->probe);
 	task->reason = (uint8_t)reason;
 	task->status = status;
 	for (struct list *at = list_first(&task->threads); at;
@@ -352,6 +355,27 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 	}
 	if (!task->object.dying)
 		job_add(rm, &task->object);
+}
+
+/*
+ * It has so long to take the event, or it has failed. No probe makes the one before it any longer:
+ * whoever asks again and again changes nothing.
+ */
+void task_probe(struct rm *rm, struct task *task, uint32_t deadline_ms)
+{
+	event_send(rm, task, &task->probed);
+	if (!task->probe.is_set)
+		deadline_set(&rm->probe_deadlines, &task->probe,
+		             rm->now_ns + deadline_ms * 1000000ull);
+}
+
+err_t on_task_probe(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_task_probe_in *in)
+{
+	if (task->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	task_probe(rm, task, in->deadline);
+	return E_OK;
 }
 
 /* A part of what a dead task leaves behind; true: it is done. */

@@ -157,7 +157,8 @@ void check_end(void)
 	MUST(rm->objects.live == 2, "%lu objects are left", rm->objects.live);
 	MUST(!rm->parked && !rm_has_work(rm) && list_is_empty(&rm->retry) &&
 	             deadlines_first_ns(&rm->session_deadlines) == DEADLINE_NEVER &&
-	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER && !rm->names.root,
+	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER &&
+	             deadlines_first_ns(&rm->probe_deadlines) == DEADLINE_NEVER && !rm->names.root,
 	     "somebody still waits, or a name is left");
 	MUST(w.kernel.live[SIM_TCB] == 0 && w.kernel.live[SIM_PML4] == 0 &&
 	             w.kernel.live[SIM_SC] == 0 && w.kernel.live[SIM_ENDPOINT] == 1 &&

@@ -503,6 +503,7 @@ uint64_t send_request(const struct request *r)
 		note("%#lx(%#lx,%#lx): %s", s->badge, s->cap_badges[0], s->cap_badges[1], line);
 	}
 	before(s);
+	uint64_t due = deadlines_first_ns(&w.rm.probe_deadlines);
 	bool schedules = is_schedule(s);
 	uint64_t faults = schedules ? fault_badge(s) : 0;
 	slot_t with = w.rm.reply;
@@ -520,6 +521,9 @@ uint64_t send_request(const struct request *r)
 		sim_kernel_ops.remove(&w.kernel, w.rm.receive);
 	uint64_t label = now ? proto_reply_label(&q) : (uint64_t)E_PENDING;
 	MUST(!is_old || label == E_GONE, "an old id is answered with %lu (I6)", label);
+	MUST((s->method != RM_METHOD_TASK_PROBE && s->method != RM_METHOD_SESSION_PROBE) ||
+	             deadlines_first_ns(&w.rm.probe_deadlines) <= due,
+	     "a probe makes the time of another one longer");
 	MUST(!schedules || fault_badge(s) == faults,
 	     "a schedule changes who gets a thread's faults: %#lx, not %#lx", fault_badge(s),
 	     faults);

@@ -350,6 +350,8 @@ struct task {
 	struct list awaited;            /* pages of windows that it would not wait for: faults */
 	struct list replies, endpoints; /* reply objects that it was given, where it receives */
 	struct list events;
+	struct event probed; /* until it is taken, its deadline runs */
+	struct deadline probe;
 	slot_t event_object, event_slot; /* the notification; a capability with its badge */
 	uint64_t fault_address, fault_instruction;
 	char name[RM_NAME_MAX + 1];
@@ -539,7 +541,7 @@ struct rm {
 	struct list jobs;
 	uint8_t refill_priority; /* of who took frames since there were enough of them */
 	struct list retry;       /* faults that are to be tried again */
-	struct deadlines session_deadlines, pager_deadlines;
+	struct deadlines session_deadlines, pager_deadlines, probe_deadlines;
 	uint64_t now_ns;
 	struct tree names;
 	struct object *system;

@@ -100,7 +100,9 @@ struct rt_service {
 	uint32_t arena_bytes;  /* 0: 64 KiB */
 	uint32_t clients_max;  /* 0: 1024; more are refused with LIMIT */
 	uint32_t parked_max;   /* of one client; 0: 16 */
-	uint32_t deadline_ms;  /* rm ends the server if it takes longer over a session; 0: 5 s */
+	/* rm ends the server if it takes longer to open or close a session, or to come back to its
+	 * loop when a client wonders (rt_session_probe()); 0: 5 s */
+	uint32_t deadline_ms;
 	/* It runs on its callers' time, as the section on passive servers has it. */
 	bool passive;
 };
