@@ -113,6 +113,7 @@ static void helper_start(struct helper *helper, const struct setup_thread *made)
 static bool has_deadlines(void)
 {
 	return deadlines_first_ns(&rm.session_deadlines) != DEADLINE_NEVER ||
+	       deadlines_first_ns(&rm.probe_deadlines) != DEADLINE_NEVER ||
 	       deadlines_first_ns(&rm.pager_deadlines) != DEADLINE_NEVER;
 }
 
