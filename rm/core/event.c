@@ -70,6 +70,13 @@ static unsigned int severed_words(const struct rm *rm, const struct session *s, 
 	            .reason = s->reason);
 }
 
+/* With that, it has answered. */
+static unsigned int probed_words(struct rm *rm, struct task *task, uint64_t *words)
+{
+	deadline_cancel(&rm->probe_deadlines, &task->probe);
+	return BODY(probed, .behind = task->event_count);
+}
+
 static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *words)
 {
 	struct session *s;
@@ -77,7 +84,6 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 	struct fault *fault;
 	struct share *share;
 	struct donation *donation;
-	struct task *task;
 	unsigned int length;
 	switch (event->number) {
 	case RM_EVENT_SESSION_OPENED:
@@ -129,9 +135,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		fault_forget(rm, fault);
 		return length;
 	case RM_EVENT_PROBED:
-		task = container_of(event, struct task, probed);
-		deadline_cancel(&rm->probe_deadlines, &task->probe);
-		return BODY(probed, .behind = task->event_count);
+		return probed_words(rm, container_of(event, struct task, probed), words);
 	case RM_EVENT_DONATED:
 		donation = container_of(event, struct donation, donated);
 		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },
