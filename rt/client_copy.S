@@ -207,7 +207,8 @@ strnlen_failed:
 end rt_client_strnlen
 
 /*
- * RAX: the function, whose arguments are all in registers. R11: the IPC buffer.
+ * RAX: the function, whose arguments are all in registers. R11: the IPC buffer. ADDRESS stays that
+ * of the last failure: client_missed().
  */
 nested:
 	pushq	MODE(%r11)
@@ -216,12 +217,10 @@ nested:
 	pushq	LANDING(%r11)
 	pushq	STACK(%r11)
 	pushq	RESULT(%r11)
-	pushq	ADDRESS(%r11)
 	movq	$NONE, MODE(%r11)
 	movq	$0, RESULT(%r11)
 	call	*%rax
 	movq	%fs:32, %r11
-	popq	ADDRESS(%r11)
 	popq	RESULT(%r11)
 	popq	STACK(%r11)
 	popq	LANDING(%r11)

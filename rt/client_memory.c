@@ -43,6 +43,18 @@ static struct guard *guard_of(void)
 	return (struct guard *)((char *)sel4_ipc_buffer() + GUARD_OFFSET);
 }
 
+void client_nowait(bool on)
+{
+	volatile struct guard *guard = guard_of();
+	guard->flags = on ? GUARD_NOWAIT : 0;
+}
+
+uint64_t client_missed(void)
+{
+	const volatile struct guard *guard = guard_of();
+	return guard->address;
+}
+
 /* The number of a client's address: what a sparse cast may lose, and nothing else. */
 static inline uint64_t number(const void __client *at)
 {

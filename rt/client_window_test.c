@@ -290,10 +290,29 @@ static void ops_inside(void)
 			CHECK(kept && err == (well ? E_OK : why));
 			if (op == READ || op == WRITE || op == COPY || op == STRNLEN)
 				CHECK(c.done == (well ? 64 : 0));
+			/* All but where the last failure was. */
+			CHECK(well || client_missed() == (uint64_t)other + PAGE);
+			outer.address = guard()->address;
 			CHECK(memcmp(&outer, guard(), sizeof(outer)) == 0);
 		}
 	}
 	why = why_outside;
+}
+
+/* What the thread said of waiting is no guard's: it stays whatever begins and ends. */
+static void test_nowait(void)
+{
+	const struct client_window w = window(client, AREA);
+	char *at = NULL;
+	for (unsigned int on = 2; on-- > 0;) {
+		client_nowait(on);
+		CHECK(guard()->flags == on * GUARD_NOWAIT);
+		CHECK(window_begin(&w, 0, AREA, (void **)&at) == E_OK);
+		ops_inside();
+		CHECK(window_end() == E_OK && guard()->flags == on * GUARD_NOWAIT);
+		window_drop();
+		CHECK(guard()->flags == on * GUARD_NOWAIT);
+	}
 }
 
 static err_t run_inside(void *at, void *arg)
@@ -322,7 +341,7 @@ static void test_nested(void)
 	ops_inside(); /* the result so far is kept, too */
 	rights(client + 2 * PAGE, PAGE, PROT_NONE);
 	CHECK(at[2 * PAGE] == 0);
-	CHECK(window_end() == E_GONE && guard()->address == (uint64_t)client + PAGE);
+	CHECK(window_end() == E_GONE && client_missed() == (uint64_t)other + PAGE);
 
 	restore();
 	rights(other + PAGE, PAGE, PROT_NONE);
@@ -341,6 +360,8 @@ int main(void)
 	test_narrow();
 	test_run();
 	test_bare();
+	rights(other + PAGE, PAGE, PROT_NONE);
+	test_nowait();
 	test_nested();
 	return 0;
 }

@@ -49,6 +49,7 @@ OWN(opened, session_opened)
 OWN(shared, shared)
 OWN(recalled, share_recalled)
 OWN(donated, donated)
+OWN(client_page, client_page)
 
 static void own_session_severed(const struct rm_session_severed_event *it)
 {
@@ -88,6 +89,7 @@ static void handle(unsigned int number, const uint64_t *body, unsigned int lengt
 		EVENT(RM_EVENT_SHARE_RECALLED, share_recalled, own_recalled(&it))
 		EVENT(RM_EVENT_DONATED, donated, own_donated(&it))
 		EVENT(RM_EVENT_NAME_UP, name_up, own_name_up(&it))
+		EVENT(RM_EVENT_CLIENT_PAGE, client_page, own_client_page(&it))
 		EVENT(RM_EVENT_TASK_DIED, task_died, (void)0)
 		EVENT(RM_EVENT_FAULT_DONE, fault_done, (void)0)
 		EVENT(RM_EVENT_PAGER_READ, pager_read, (void)0)

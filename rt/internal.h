@@ -79,6 +79,7 @@ struct rt_event_hooks {
 	void (*shared)(const struct rm_shared_event *it);
 	void (*recalled)(const struct rm_share_recalled_event *it);
 	void (*donated)(const struct rm_donated_event *it);
+	void (*client_page)(const struct rm_client_page_event *it);
 	void (*name_up)(uint64_t cookie);
 };
 extern struct rt_event_hooks rt_event_hooks;

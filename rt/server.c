@@ -55,6 +55,7 @@ static err_t request_new(struct rt_server *s)
 		return err;
 	}
 	list_init(&r->link);
+	list_init(&r->page_link);
 	list_push_back(&s->free, &r->link);
 	return E_OK;
 }
@@ -89,6 +90,10 @@ static void send_answer(struct rt_request *r)
 static void unpark(struct rt_request *r)
 {
 	r->client->parked_count--;
+	if (r->words)
+		slab_put(&r->server->words_slab, r->words);
+	r->words = NULL;
+	list_remove(&r->page_link);
 	r->proto.caps = r->proto.unwrapped = 0;
 	list_remove(&r->link);
 	list_push_back(&r->server->free, &r->link);
@@ -97,6 +102,17 @@ static void unpark(struct rt_request *r)
 void rt_answer(struct rt_request *r)
 {
 	assert(r->proto.state == PROTO_ANSWERED);
+	send_answer(r);
+	unpark(r);
+}
+
+/* A parked request ends with an error. */
+static void end_parked(struct rt_request *r, err_t err)
+{
+	r->proto.state = PROTO_ANSWERED;
+	r->proto.error = err;
+	r->proto.reply_length = 0;
+	r->proto.cap_out = 0;
 	send_answer(r);
 	unpark(r);
 }
@@ -130,15 +146,8 @@ static void client_end(struct rt_server *s, struct rt_client *client)
 	struct list *link;
 	if (s->service->close && client->accepted)
 		s->service->close(s->self, client);
-	while ((link = list_first(&client->parked)) != NULL) {
-		struct rt_request *r = container_of(link, struct rt_request, link);
-		r->proto.state = PROTO_ANSWERED;
-		r->proto.error = E_SEVERED;
-		r->proto.reply_length = 0;
-		r->proto.cap_out = 0;
-		send_answer(r);
-		unpark(r);
-	}
+	while ((link = list_first(&client->parked)) != NULL)
+		end_parked(container_of(link, struct rt_request, link), E_SEVERED);
 	client_free(s, client);
 	(void)rm_session_acknowledge(RT_TASK, &in);
 }
@@ -238,6 +247,26 @@ static void on_donated(const struct rm_donated_event *it)
 	struct rt_client *client = client_of(it->session);
 	if (client && server->service->donated)
 		server->service->donated(server->self, client, it);
+}
+
+/* Those who wait for the page are handled again; by the loop, for a handler may run. */
+static void on_client_page(const struct rm_client_page_event *it)
+{
+	struct rt_server *s = server;
+	for (struct list *at = list_first(&s->awaiting), *next; at; at = next) {
+		struct rt_request *r = container_of(at, struct rt_request, page_link);
+		next = list_after(&s->awaiting, at);
+		if (r->at / RT_PAGE != it->at / RT_PAGE)
+			continue;
+		if (it->result == RM_FAULT_RESULT_LOST) {
+			end_parked(r, E_LOST);
+		} else {
+			list_remove(at);
+			list_push_back(&s->again, at);
+		}
+	}
+	s->was_told = true;
+	s->is_untidy |= s->is_handling;
 }
 
 void rt_client_sever(struct rt_client *client)
@@ -458,6 +487,35 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err)
 	rt_loop_again(s->frame);
 }
 
+/* The words of the request that is handled, if it may park: calls overwrite the buffer. */
+static uint64_t came[ABI_MSG_MAX];
+
+static bool may_retry(const struct rt_server *s, const struct rt_request *r)
+{
+	const struct proto_interface *interface = s->service->interface;
+	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
+	return number < interface->methods_count &&
+	       interface->methods[number].flags & PROTO_PARKS && r->proto.caps == 0 &&
+	       !s->service->passive;
+}
+
+_Noreturn void rt_retry(struct rt_request *r)
+{
+	struct rt_server *s = r->server;
+	assert(r->phase != RT_COMMIT && s->is_handling && r == s->current);
+	r->words = may_retry(s, r) ? slab_get(&s->words_slab) : NULL;
+	if (!r->words)
+		rt_abort(r, E_AGAIN);
+	__builtin_memcpy(r->words, came, r->proto.length * sizeof(came[0]));
+	r->at = client_missed();
+	window_drop();
+	(void)park(s, r);
+	/* The page may have come while the handler took events itself. */
+	list_push_back(s->was_told ? &s->again : &s->awaiting, &r->page_link);
+	s->answers = handled(s, r, false);
+	rt_loop_again(s->frame);
+}
+
 static inline void begin(struct rt_server *s, struct rt_request *r, struct rt_badge *target,
                          word_t info)
 {
@@ -526,9 +584,13 @@ __attribute__((noinline)) static bool handle(struct rt_server *s, struct rt_badg
 		s->is_untidy = true;
 	}
 	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
-	bool answered;
-	if (number < interface->methods_count && interface->methods[number].flags & PROTO_PARKS &&
-	    !may_park(s, r->client))
+	bool answered, parks = number < interface->methods_count &&
+	                       interface->methods[number].flags & PROTO_PARKS;
+	if (parks) {
+		__builtin_memcpy(came, r->proto.words, r->proto.length * sizeof(came[0]));
+		s->was_told = false;
+	}
+	if (parks && !may_park(s, r->client))
 		answered = refuse(r, E_NOMEM);
 	else
 		answered = proto_dispatch(interface, s->service->ops, s->self, &r->proto);
@@ -537,6 +599,24 @@ __attribute__((noinline)) static bool handle(struct rt_server *s, struct rt_badg
 	if (answered)
 		r->proto.caps = r->proto.unwrapped = 0;
 	return handled(s, r, answered);
+}
+
+/*
+ * A request whose page has come is handled once more, as the current one. True: it is answered, and
+ * that is to be sent.
+ */
+__attribute__((noinline, cold)) static bool handle_again(struct rt_server *s)
+{
+	struct rt_request *r = container_of(list_first(&s->again), struct rt_request, page_link);
+	/* Its object may have ended meanwhile. */
+	struct rt_badge *target = rt_badge_find(&s->badges, r->proto.badge);
+	__builtin_memcpy(sel4_ipc_buffer()->msg, r->words, r->proto.length * sizeof(came[0]));
+	unpark(r);
+	list_remove(&r->link);
+	list_push_back(&s->free, &s->current->link);
+	s->current = r;
+	return target ? handle(s, target, abi_msginfo(r->proto.label, 0, 0, r->proto.length))
+	              : refuse(r, E_GONE);
 }
 
 /* -- the loop ---------------------------------------------------------------------------------- */
@@ -577,6 +657,9 @@ _Noreturn static void loop(struct rt_server *s)
 	if (was_left)
 		goto answer;
 receive:
+	while (__builtin_expect(!list_is_empty(&s->again), 0))
+		if (handle_again(s))
+			goto answer;
 	receive_open(s);
 	m = sel4_recv(s->endpoint, s->current->reply);
 	goto came;
@@ -691,16 +774,20 @@ err_t rt_server_start(struct rt_server *s, const struct rt_service *service)
 	list_init(&s->free);
 	list_init(&s->clients);
 	list_init(&s->ending);
+	list_init(&s->awaiting);
+	list_init(&s->again);
 	/* At multiples of 16: a page's blocks are so if their size is. */
 	slab_init(&s->client_slab, &rt_pages,
 	          (uint32_t)(sizeof(struct rt_client) + service->client_bytes + 15) & ~15u);
 	slab_init(&s->request_slab, &rt_pages, sizeof(struct rt_request));
+	slab_init(&s->words_slab, &rt_pages, sizeof(came));
 	server = s;
 	rt_event_hooks.opened = on_opened;
 	rt_event_hooks.server_severed = on_severed;
 	rt_event_hooks.shared = on_shared;
 	rt_event_hooks.recalled = on_recalled;
 	rt_event_hooks.donated = on_donated;
+	rt_event_hooks.client_page = on_client_page;
 	rt_server_trace(s, rt_trace_is_wanted());
 	err_t err = server_init(s);
 	if (err != E_OK)

@@ -150,3 +150,8 @@ void rt_session_ring_bell(const struct rt_session *session)
 		sel4_send(session->endpoint,
 		          (struct sel4_msg){ abi_msginfo(RT_LABEL_BELL, 0, 0, 0), { 0 }, 0 });
 }
+
+err_t rt_session_probe(const struct rt_session *session)
+{
+	return rm_session_probe(RT_TASK, &(struct rm_session_probe_in){ .session = session->id });
+}

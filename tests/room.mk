@@ -43,6 +43,8 @@ $(foreach s,once fails wrong absent cramped,\
 	$(call system,tests/$(s),tests/system/$(s).manifest,init uart echo ping))
 $(call system,tests/lent,tests/system/lent.manifest,init kv filter client)
 $(call system,tests/logger,tests/system/logger.manifest,init logger client)
+$(call program,tests/system/hang,proto rt lib)
+$(call system,tests/watchdog,tests/system/watchdog.manifest,$(system_programs) hang)
 $(call system,tests/stress,tests/system/stress.manifest,$(system_programs))
 
 # The simulation of rm's core.

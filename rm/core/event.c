@@ -74,6 +74,13 @@ static unsigned int severed_words(const struct rm *rm, const struct session *s, 
 	            .reason = s->reason);
 }
 
+/* With that, it has answered. */
+static unsigned int probed_words(struct rm *rm, struct task *task, uint64_t *words)
+{
+	deadline_cancel(&rm->probe_deadlines, &task->probe);
+	return BODY(probed, .behind = task->event_count);
+}
+
 static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *words)
 {
 	struct session *s;
@@ -131,6 +138,8 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		length = BODY(client_page, .at = fault->address, .result = fault->result);
 		fault_forget(rm, fault);
 		return length;
+	case RM_EVENT_PROBED:
+		return probed_words(rm, container_of(event, struct task, probed), words);
 	case RM_EVENT_DONATED:
 		donation = container_of(event, struct donation, donated);
 		return BODY(donated, .session = { slotmap_id(&rm->objects, donation->session) },

@@ -192,7 +192,7 @@ err_t on_handler_create(struct rm *rm, struct proto_request *request, struct thr
 		return E_EXIST;
 	if (thread->is_passive)
 		return E_LIMIT;
-	if (thread->handler)
+	if (thread->handler || thread->keeps_handler)
 		return E_INVAL;
 	err_t err = KERNEL(rm, thread_read, thread->tcb, &context);
 	if (err != E_OK)
@@ -202,10 +202,7 @@ err_t on_handler_create(struct rm *rm, struct proto_request *request, struct thr
 	slot_t endpoint = small_get(rm, bank, OBJ_ENDPOINT);
 	if (!endpoint)
 		return E_NOMEM;
-	/* Whoever got its faults until now: rm does. */
-	err = thread_schedule(rm, thread, &thread->schedule);
-	if (err == E_OK)
-		err = reply_copy(rm, request, endpoint, CAP_RECEIVE);
+	err = reply_copy(rm, request, endpoint, CAP_RECEIVE);
 	if (err != E_OK) {
 		small_put(rm, bank, endpoint);
 		return err;
@@ -228,13 +225,16 @@ err_t on_handler_set(struct rm *rm, struct proto_request *, struct thread *threa
 	if (thread->is_passive)
 		return E_LIMIT;
 	uint64_t before = thread->handler, badge_before = thread->handler_badge;
+	bool kept = thread->keeps_handler;
 	struct thread *old = handler_thread(rm, thread);
 	thread->handler = slotmap_id(&rm->objects, handler);
 	thread->handler_badge = in->badge;
+	thread->keeps_handler = false;
 	err_t err = thread_schedule(rm, thread, &thread->schedule);
 	if (err != E_OK) {
 		thread->handler = before;
 		thread->handler_badge = badge_before;
+		thread->keeps_handler = kept;
 		return err;
 	}
 	if (old)

@@ -227,6 +227,7 @@ err_t thread_begin(struct rm *rm, struct thread *thread, uint64_t entry, uint64_
                    uint64_t argument);
 bool task_reap(struct rm *rm, struct task *task);
 bool task_work(struct rm *rm, struct task *task);
+void task_probe(struct rm *rm, struct task *task, uint32_t deadline_ms);
 void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t status);
 bool thread_reap(struct rm *rm, struct thread *thread);
 void thread_fault_end(struct rm *rm, struct thread *thread);

@@ -61,6 +61,8 @@ void rm_tick(struct rm *rm, uint64_t now_ns)
 	rm->now_ns = now_ns;
 	while ((due = deadlines_expire(&rm->session_deadlines, now_ns)) != NULL)
 		session_timeout(rm, container_of(due, struct session, deadline));
+	while ((due = deadlines_expire(&rm->probe_deadlines, now_ns)) != NULL)
+		task_died(rm, container_of(due, struct task, probe), RM_REASON_DEADLINE, 0);
 	while ((due = deadlines_expire(&rm->pager_deadlines, now_ns)) != NULL)
 		dataspace_timeout(rm, container_of(due, struct dataspace, deadline));
 	while ((due = deadlines_expire(&rm->passive_deadlines, now_ns)) != NULL)
@@ -170,6 +172,7 @@ err_t rm_init(struct rm *rm, const struct rm_boot *boot)
 	deadlines_init(&rm->pager_deadlines);
 	deadlines_init(&rm->passive_deadlines);
 	list_init(&rm->passive);
+	deadlines_init(&rm->probe_deadlines);
 	uint64_t pages = 0;
 	for (uint32_t i = 0; i < boot->bulks_count; i++)
 		pages += 1ull << (boot->bulks[i].bits - PAGE_BITS);

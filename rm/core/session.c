@@ -568,6 +568,16 @@ err_t on_session_sever(struct rm *rm, struct proto_request *, struct task *task,
 	return E_OK;
 }
 
+err_t on_session_probe(struct rm *rm, struct proto_request *, struct task *task,
+                       const struct rm_session_probe_in *in)
+{
+	const struct session *s = session_of_client(rm, task, in->session.raw);
+	if (!s || !s->server || s->server->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	task_probe(rm, s->server, s->deadline_ms);
+	return E_OK;
+}
+
 err_t on_session_acknowledge(struct rm *rm, struct proto_request *, struct task *task,
                              const struct rm_session_acknowledge_in *in)
 {

@@ -52,7 +52,16 @@ static err_t thread_objects(struct rm *rm, struct thread *thread)
 	return err;
 }
 
-/* Also where its faults go: to its handler, or to rm. */
+/* In the scratch slot: where its faults go, to its handler or to rm. */
+static err_t fault_endpoint(struct rm *rm, const struct thread *thread)
+{
+	slot_t handler = handler_of(rm, thread);
+	return handler ? scratch_mint(rm, handler, CAP_SEND, thread->handler_badge)
+	               : scratch_mint(rm, rm->endpoint, CAP_SEND,
+	                              object_badge(rm, &thread->object, FACET_OTHER));
+}
+
+/* Also where its faults go, unless that is an endpoint of which rm has no capability. */
 err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_schedule *schedule)
 {
 	const struct bank *bank = thread->object.bank;
@@ -60,15 +69,14 @@ err_t thread_schedule(struct rm *rm, struct thread *thread, const struct rm_sche
 		return E_PERM;
 	if (schedule->budget_us > schedule->period_us)
 		return E_INVAL;
-	slot_t handler = handler_of(rm, thread);
-	err_t err = handler ? scratch_mint(rm, handler, CAP_SEND, thread->handler_badge)
-	                    : scratch_mint(rm, rm->endpoint, CAP_SEND,
-	                                   object_badge(rm, &thread->object, FACET_OTHER));
+	err_t err = thread->keeps_handler ? E_OK : fault_endpoint(rm, thread);
 	if (err != E_OK)
 		return err;
 	struct rm_schedule before = thread->schedule;
 	thread->schedule = *schedule;
 	struct kernel_thread k = kernel_thread(rm, thread);
+	if (thread->keeps_handler)
+		k.fault_endpoint = 0;
 	err = KERNEL(rm, thread_schedule, &k, schedule->budget_us, schedule->period_us);
 	if (err != E_OK)
 		thread->schedule = before;
@@ -331,6 +339,8 @@ err_t task_new(struct rm *rm, struct bank *bank, struct vspace *vspace, unsigned
 		list_init(lists[i]);
 	list_init(&task->passive_link);
 	deadline_init(&task->watch);
+	event_init(&task->probed, RM_EVENT_PROBED);
+	deadline_init(&task->probe);
 	task->vspace = vspace;
 	list_push_back(&vspace->tasks, &task->vspace_link);
 	task->slot_bits = (uint8_t)slot_bits;
@@ -348,6 +358,7 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 	if (task->state == RM_TASK_STATE_DEAD)
 		return;
 	task->state = RM_TASK_STATE_DEAD;
+	deadline_cancel(&rm->probe_deadlines, &task->probe);
 	task->reason = (uint8_t)reason;
 	task->status = status;
 	for (struct list *at = list_first(&task->threads); at;
@@ -358,6 +369,27 @@ void task_died(struct rm *rm, struct task *task, enum rm_reason reason, uint32_t
 	}
 	if (!task->object.dying)
 		job_add(rm, &task->object);
+}
+
+/*
+ * It has so long to take the event, or it has failed. No probe makes the one before it any longer:
+ * whoever asks again and again changes nothing.
+ */
+void task_probe(struct rm *rm, struct task *task, uint32_t deadline_ms)
+{
+	event_send(rm, task, &task->probed);
+	if (!task->probe.is_set)
+		deadline_set(&rm->probe_deadlines, &task->probe,
+		             rm->now_ns + deadline_ms * 1000000ull);
+}
+
+err_t on_task_probe(struct rm *rm, struct proto_request *, struct task *task,
+                    const struct rm_task_probe_in *in)
+{
+	if (task->state == RM_TASK_STATE_DEAD)
+		return E_GONE;
+	task_probe(rm, task, in->deadline);
+	return E_OK;
 }
 
 /* A part of what a dead task leaves behind; true: it is done. */
@@ -576,9 +608,11 @@ err_t on_thread_set_handler(struct rm *rm, struct proto_request *request, struct
 	k.fault_endpoint = rm->receive;
 	err_t err = KERNEL(rm, thread_schedule, &k, thread->schedule.budget_us,
 	                   thread->schedule.period_us);
-	if (err == E_OK)
-		handler_leave(rm, thread);
-	return err;
+	if (err != E_OK)
+		return err;
+	handler_leave(rm, thread);
+	thread->keeps_handler = true;
+	return E_OK;
 }
 
 err_t on_thread_start(struct rm *rm, struct proto_request *, struct thread *thread,

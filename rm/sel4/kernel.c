@@ -187,13 +187,19 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 {
 	enum { EXTRA_REFILLS = 8 };
 	const struct kernel *k = kernel;
+	cptr_t tcb = cptr_of(k, t->tcb);
 	enum abi_error err = sel4_sched_control_configure_flags(
 	        k->sched_control, cptr_of(k, t->sched_context), budget_us, period_us,
 	        budget_us == period_us ? 0 : EXTRA_REFILLS, t->badge, 0);
-	return err ? err
-	           : sel4_tcb_set_sched_params(cptr_of(k, t->tcb), k->tcb, t->priority_max,
-	                                       t->priority, cptr_of(k, t->sched_context),
-	                                       cptr_of(k, t->fault_endpoint));
+	if (err != ERR_NONE)
+		return err;
+	if (!t->fault_endpoint) {
+		err = sel4_tcb_set_mc_priority(tcb, k->tcb, t->priority_max);
+		return err ? err : sel4_tcb_set_priority(tcb, k->tcb, t->priority);
+	}
+	return sel4_tcb_set_sched_params(tcb, k->tcb, t->priority_max, t->priority,
+	                                 cptr_of(k, t->sched_context),
+	                                 cptr_of(k, t->fault_endpoint));
 }
 
 static enum abi_error op_thread_read(void *kernel, slot_t tcb, struct abi_user_context *context)

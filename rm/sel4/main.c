@@ -118,7 +118,8 @@ static void helper_start(struct helper *helper, const struct setup_thread *made)
 
 static bool has_deadlines(void)
 {
-	return rm.session_deadlines.first || rm.pager_deadlines.first || rm.passive_deadlines.first;
+	return rm.session_deadlines.first || rm.pager_deadlines.first ||
+	       rm.passive_deadlines.first || rm.probe_deadlines.first;
 }
 
 /* A step; small ones follow, as long as that does not take longer than a request may. */

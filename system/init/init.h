@@ -28,7 +28,7 @@ struct program {
 	uint32_t restarts, crashes, kills;
 	/* Of the last restarts, when they were; [restarts % RESTARTS_MAX] is the next. */
 	uint64_t restarted_ns[RESTARTS_MAX];
-	uint64_t due_ns;  /* WAITING: when it is to be started */
+	uint64_t due_ns;  /* WAITING: when it is to be started; RUNNING: to be probed, or 0 */
 	uint32_t in_turn; /* restarts in quick succession: the backoff doubles with each */
 	bool is_ready;
 	struct rt_request *waits; /* its request `ready`, parked; or NULL */
@@ -49,7 +49,7 @@ void program_end(struct program *program);
 /* It has ended, and nothing is left of it: what the manifest says then. */
 void program_ended(struct program *program, enum init_program_end how, uint32_t status);
 
-/* Starts those that are due. */
+/* Starts those that are due, and asks those that run whether they still take their events. */
 void programs_start_due(void);
 
 /* The machine goes off. */

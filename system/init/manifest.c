@@ -334,6 +334,16 @@ static bool on_backoff(struct parser *p)
 	return true;
 }
 
+static bool on_watchdog(struct parser *p)
+{
+	uint64_t value;
+	if (!has_words(p, 1, 1) ||
+	    !take_number(p, p->words[1], microseconds, 10000, 3600000000, &value))
+		return false;
+	p->program->watchdog_ms = (uint32_t)(value / 1000);
+	return true;
+}
+
 /* restarts N in TIME */
 static bool on_restarts(struct parser *p)
 {
@@ -406,6 +416,7 @@ static const struct {
 	{ "restart", on_restart, true },
 	{ "backoff", on_backoff, true },
 	{ "restarts", on_restarts, true },
+	{ "watchdog", on_watchdog, true },
 	{ "ready", on_ready, true },
 	{ "later", on_later, true },
 	{ "once", on_once, true },

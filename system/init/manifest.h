@@ -61,6 +61,7 @@ struct manifest_program {
 	uint8_t priority, ceiling;
 	enum manifest_restart restart;
 	uint32_t backoff_ms;
+	uint32_t watchdog_ms;         /* it takes its events within that; 0: or never */
 	uint32_t restarts, within_ms; /* so many in that time, then no more */
 	bool ready;                   /* it says so itself, by init's interface */
 	bool later;                   /* it is not started but by init's interface */

@@ -43,7 +43,8 @@ static void check_good(void)
 	       "  interrupt line 0 4 level low\n"
 	       "  limit 2M\n  guarantee 64K\n  pinned 8192\n  stack 16K\n  own-code\n"
 	       "  priority 7\n  ceiling 9\n  budget 500us of 2ms\n"
-	       "  restart always\n  backoff 1s\n  restarts 3 in 60s\n  ready\n  vital\n"
+	       "  restart always\n  backoff 1s\n  restarts 3 in 60s\n  watchdog 2s\n  ready\n  "
+	       "vital\n"
 	       "program two\n  serve two\n  once";
 	bool good = parse(text, strlen(text));
 	if (!good)
@@ -62,8 +63,8 @@ static void check_good(void)
 	CHECK(p->stack_bytes == 16384 && p->own_code && !manifest.programs[1].own_code);
 	CHECK(p->priority == 7 && p->ceiling == 9);
 	CHECK(p->budget_us == 500 && p->period_us == 2000 && p->restart == MANIFEST_ALWAYS);
-	CHECK(p->backoff_ms == 1000 && p->restarts == 3 && p->within_ms == 60000 && p->ready &&
-	      p->vital);
+	CHECK(p->backoff_ms == 1000 && p->restarts == 3 && p->within_ms == 60000 &&
+	      p->watchdog_ms == 2000 && p->ready && p->vital);
 	p = &manifest.programs[1];
 	CHECK(p->once && p->restart == MANIFEST_NEVER && p->ceiling == 100 && p->args_count == 1);
 	CHECK(manifest_find(&manifest, "two") == 1 && manifest_find(&manifest, "three") == -1);
@@ -107,6 +108,7 @@ static const struct {
 	{ "program a\nrestarts 0 in 1s\n", 2, "0" },
 	{ "program a\nrestarts 3 of 1s\n", 2, "of" },
 	{ "program a\nbackoff 1us\n", 2, "1us" },
+	{ "program a\nwatchdog 1ms\n", 2, "1ms" },
 	{ "program a\nenvironment =x\n", 2, "=x" },
 	{ "program a\nenvironment x\n", 2, "x" },
 	{ "program a\nserve x x\n", 2, "x" },

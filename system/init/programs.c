@@ -115,6 +115,27 @@ static uint64_t cookie_of(const struct program *program)
 	return (uint64_t)program->generation << 8 | (uint64_t)(program - programs);
 }
 
+/* -- watching ---------------------------------------------------------------------------------- */
+
+static void probe_later(struct program *program)
+{
+	program->due_ns = rt_time_ns() + (uint64_t)program->what->watchdog_ms * NS_A_MS;
+	if (program->what->watchdog_ms > 0)
+		timer_set(program->due_ns);
+}
+
+/* If it hangs, its death is told like any other. */
+static void probe(struct program *program)
+{
+	const struct rm_task_probe_in in = { .deadline = program->what->watchdog_ms };
+	err_t err = rm_task_probe(program->made.task, &in);
+	if (err != E_OK && err != E_GONE)
+		fail(program, "it cannot be watched", err);
+	probe_later(program);
+}
+
+/* -- starting, continued ----------------------------------------------------------------------- */
+
 err_t program_start(struct program *program)
 {
 	program->generation++;
@@ -140,6 +161,7 @@ err_t program_start(struct program *program)
 		return err;
 	}
 	program->state = INIT_PROGRAM_STATE_RUNNING;
+	probe_later(program);
 	return E_OK;
 }
 
@@ -256,9 +278,13 @@ void programs_start_due(void)
 	uint64_t now_ns = rt_time_ns();
 	for (uint32_t i = 0; i < manifest.count; i++) {
 		struct program *program = &programs[i];
-		if (program->state != INIT_PROGRAM_STATE_WAITING)
+		bool runs = program->state == INIT_PROGRAM_STATE_RUNNING;
+		if (runs ? program->what->watchdog_ms == 0
+		         : program->state != INIT_PROGRAM_STATE_WAITING)
 			continue;
-		if (program->due_ns <= now_ns)
+		if (program->due_ns <= now_ns && runs)
+			probe(program);
+		else if (program->due_ns <= now_ns)
 			start_again(program);
 		else
 			timer_set(program->due_ns);

@@ -2,7 +2,7 @@
 # Servers whose clients take lent memory away: a system of which init is the test.
 $(call interface_for_test,tests/guard/lent.idl)
 $(call library,tests/nth)
-guard_programs := guard_server guard_client
+guard_programs := guard_server guard_client guard_pager
 $(foreach p,$(guard_programs),$(call program,tests/guard/$(p),proto rt lib))
 $(call program,tests/guard/guard_init,tests/nth proto rt lib)
 $(call program_nth,tests/guard/guard_server,proto rt lib)

@@ -18,6 +18,7 @@ enum { PAGE = 4096, WINDOWS_MAX = 64 };
 static struct {
 	uint64_t at, bytes, first; /* first: byte of the share */
 	rm_share_t share;
+	uint8_t rights, policy;
 } windows[WINDOWS_MAX];
 static volatile struct nth_control *control;
 static struct rt_server *server;
@@ -39,6 +40,22 @@ static void change_word(rm_share_t share)
 	control->wrong++;
 }
 
+/* The window shows the same part of another share. */
+static err_t show_other(unsigned int i, rm_share_t share)
+{
+	const struct rm_region_unmap_in old = { .start = windows[i].at,
+		                                .size = windows[i].bytes / PAGE };
+	const struct rm_window_map_in in = { .share = share,
+		                             .start = windows[i].at,
+		                             .size = windows[i].bytes / PAGE,
+		                             .first = windows[i].first / PAGE,
+		                             .rights = windows[i].rights,
+		                             .policy = windows[i].policy };
+	struct rm_window_map_out out;
+	err_t err = rm_region_unmap(RT_VSPACE, &old);
+	return err == E_OK ? rm_window_map(RT_VSPACE, RT_TASK, &in, &out) : err;
+}
+
 /* The next access, at that address. */
 static void access(uint64_t at)
 {
@@ -55,7 +72,9 @@ static void access(uint64_t at)
 	if (control->count != control->fail_at || i == WINDOWS_MAX)
 		return;
 	control->phase = phase;
-	control->wrong += rt_share_release(windows[i].share) != E_OK;
+	rm_share_t other = { control->other };
+	control->wrong +=
+	        (other.raw ? show_other(i, other) : rt_share_release(windows[i].share)) != E_OK;
 }
 
 /* -- what the server has ----------------------------------------------------------------------- */
@@ -83,6 +102,8 @@ WRAPPED(err_t, rt_window_map, rm_share_t share, uint64_t first, uint64_t pages, 
 			windows[i].bytes = window->bytes;
 			windows[i].first = first * PAGE;
 			windows[i].share = share;
+			windows[i].rights = rights;
+			windows[i].policy = (uint8_t)policy;
 			break;
 		}
 	return err;

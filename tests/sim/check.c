@@ -164,6 +164,7 @@ void check_end(void)
 	             deadlines_first_ns(&rm->session_deadlines) == DEADLINE_NEVER &&
 	             deadlines_first_ns(&rm->pager_deadlines) == DEADLINE_NEVER &&
 	             deadlines_first_ns(&rm->passive_deadlines) == DEADLINE_NEVER &&
+	             deadlines_first_ns(&rm->probe_deadlines) == DEADLINE_NEVER &&
 	             list_is_empty(&rm->passive) && !rm->names.root,
 	     "somebody still waits, or a name is left");
 	MUST(w.kernel.live[SIM_TCB] == 0 && w.kernel.live[SIM_PML4] == 0 &&

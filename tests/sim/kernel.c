@@ -864,18 +864,20 @@ static enum abi_error op_thread_schedule(void *kernel, const struct kernel_threa
 	uint32_t sc = cap_of(k, thread->sched_context, SIM_SC, "thread_schedule")->object;
 	MUST(budget_us >= ABI_BUDGET_MIN_US && budget_us <= period_us, "kernel: budget %u of %u",
 	     budget_us, period_us);
+	const struct sim_cap *h = thread->fault_endpoint ? cap_at(k, thread->fault_endpoint) : NULL;
 	/* A server has it that the thread called. */
-	if ((tcb->sched_context && tcb->sched_context != sc) ||
-	    (k->objects[sc].data && k->objects[sc].data != tcb->object))
+	if (h && ((tcb->sched_context && tcb->sched_context != sc) ||
+	          (k->objects[sc].data && k->objects[sc].data != tcb->object)))
 		return ERR_ILLEGAL_OPERATION;
-	const struct sim_cap *h = cap_at(k, thread->fault_endpoint);
-	if (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
-	    !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY)))
+	if (h && (h->type != SIM_ENDPOINT || !(h->rights & RIGHT_WRITE) ||
+	          !(h->rights & (RIGHT_GRANT | RIGHT_GRANT_REPLY))))
 		return ERR_INVALID_CAPABILITY;
 	if (fails(k))
 		return ERR_NOT_ENOUGH_MEMORY;
-	tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
 	k->objects[sc].base = thread->badge;
+	if (!h)
+		return ERR_NONE;
+	tcb_set(k, tcb, TCB_HANDLER, thread->fault_endpoint);
 	tcb->sched_context = sc;
 	k->objects[sc].data = tcb->object;
 	return ERR_NONE;

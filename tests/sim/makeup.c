@@ -96,6 +96,8 @@ static bool task_fits(uint8_t method, const struct task *t)
 	}
 	case RM_METHOD_EVENT_NEXT:
 		return !list_is_empty(&t->events);
+	case RM_METHOD_SESSION_PROBE:
+		return !list_is_empty(&t->client_sessions);
 	case RM_METHOD_SESSION_SEVER:
 		return !list_is_empty(&t->server_sessions) || !list_is_empty(&t->client_sessions);
 	case RM_METHOD_TASK_QUERY:
@@ -539,6 +541,11 @@ static bool thread_body(struct request *r)
 static bool task_body(struct request *r)
 {
 	switch (r->method) {
+	case RM_METHOD_TASK_PROBE: {
+		struct rm_task_probe_in in = { .deadline = (uint32_t)(1 + below(1000)) };
+		PUT(r, in);
+		return true;
+	}
 	case RM_METHOD_TASK_CREATE: {
 		struct rm_task_create_in in = { .slot_bits =
 			                                (uint8_t)(4 + below(one_in(9) ? 8 : 4)) };
@@ -703,6 +710,8 @@ static const struct {
 	{ RM_METHOD_SESSION_REVOKE_ROOT, 2 },
 	{ RM_METHOD_SESSION_ROOTS, 1 },
 	{ RM_METHOD_SESSION_QUERY, 1 },
+	{ RM_METHOD_SESSION_PROBE, 2 },
+	{ RM_METHOD_TASK_PROBE, 6 },
 	{ RM_METHOD_EVENT_NEXT, 24 },
 	{ RM_METHOD_EVENT_NOTIFICATION, 2 },
 	{ RM_METHOD_EVENT_BIND, 2 },
@@ -737,7 +746,8 @@ static void aim_at_session(struct request *r)
 	if (!o || o->kind != KIND_TASK || one_in(10))
 		return;
 	const struct task *t = (const struct task *)o;
-	bool server = !(r->method == RM_METHOD_SESSION_SEVER && one_in(2));
+	bool server = r->method != RM_METHOD_SESSION_PROBE &&
+	              !(r->method == RM_METHOD_SESSION_SEVER && one_in(2));
 	const struct list *list = server ? &t->server_sessions : &t->client_sessions;
 	uint64_t skip = below(4);
 	const struct session *s = NULL;
@@ -758,7 +768,8 @@ static void aim_at_session(struct request *r)
 
 static bool is_of_session(uint8_t method)
 {
-	return method >= RM_METHOD_SESSION_ACCEPT && method <= RM_METHOD_SESSION_QUERY;
+	return (method >= RM_METHOD_SESSION_ACCEPT && method <= RM_METHOD_SESSION_QUERY) ||
+	       method == RM_METHOD_SESSION_PROBE;
 }
 
 /* What must not happen: the first program is not ended, the machine not switched off. */

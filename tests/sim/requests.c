@@ -393,6 +393,22 @@ static uint32_t sent_new(void)
 	sim_fail("the simulation has no more requests");
 }
 
+/* Who gets the faults of the thread that a request is about. */
+static uint64_t fault_badge(const struct sent *s)
+{
+	const struct thread *t = slotmap_get(&w.rm.objects, ID(s->badge));
+	uint32_t object = w.kernel.caps[t->tcb].object;
+	return sim_thread_handler(&w.kernel, w.kernel.objects[object].data)->badge;
+}
+
+static bool is_schedule(const struct sent *s)
+{
+	const struct object *o = slotmap_get(&w.rm.objects, ID(s->badge));
+	const struct thread *t = (const struct thread *)o;
+	return s->method == RM_METHOD_THREAD_SCHEDULE && o && o->kind == KIND_THREAD && !o->dying &&
+	       t->tcb && t->task->state != RM_TASK_STATE_DEAD;
+}
+
 /* Before what may change a page that others look through to. */
 static void before(const struct sent *s)
 {
@@ -499,6 +515,9 @@ uint64_t send_request(const struct request *r)
 		note("%#lx(%#lx,%#lx): %s", s->badge, s->cap_badges[0], s->cap_badges[1], line);
 	}
 	before(s);
+	uint64_t due = deadlines_first_ns(&w.rm.probe_deadlines);
+	bool schedules = is_schedule(s);
+	uint64_t faults = schedules ? fault_badge(s) : 0;
 	slot_t with = w.rm.reply;
 	uint32_t call = sim_call_held(&w.kernel, with, user);
 	uint64_t ops = w.kernel.ops;
@@ -515,6 +534,12 @@ uint64_t send_request(const struct request *r)
 		sim_kernel_ops.remove(&w.kernel, w.rm.receive);
 	uint64_t label = now ? proto_reply_label(&q) : (uint64_t)E_PENDING;
 	MUST(!is_old || label == E_GONE, "an old id is answered with %lu (I6)", label);
+	MUST((s->method != RM_METHOD_TASK_PROBE && s->method != RM_METHOD_SESSION_PROBE) ||
+	             deadlines_first_ns(&w.rm.probe_deadlines) <= due,
+	     "a probe makes the time of another one longer");
+	MUST(!schedules || fault_badge(s) == faults,
+	     "a schedule changes who gets a thread's faults: %#lx, not %#lx", fault_badge(s),
+	     faults);
 	if (label == 0 || !now) {
 		taken(s, !now);
 		donate_sent(s, !now);

@@ -275,6 +275,11 @@ static void check_task(struct walk *w, const struct task *task)
 		              task->state == RM_TASK_STATE_DEAD),
 		     "who would not wait for a page is told of it");
 	}
+	must(w,
+	     task->state == RM_TASK_STATE_DEAD
+	             ? !task->probe.is_set
+	             : task->probe.is_set == !list_is_empty(&task->probed.link),
+	     "a probe's deadline runs until its event is taken");
 	must(w, threads <= task->thread_count && events == task->event_count,
 	     "a task counts right");
 }
@@ -450,7 +455,8 @@ bool rm_valid(struct rm *rm)
 	must(&w, w.limits == rm->pages_total, "limits are conserved (I11)");
 	must(&w,
 	     deadlines_valid(&rm->session_deadlines) && deadlines_valid(&rm->pager_deadlines) &&
-	             deadlines_valid(&rm->passive_deadlines),
+	             deadlines_valid(&rm->passive_deadlines) &&
+	             deadlines_valid(&rm->probe_deadlines),
 	     "deadlines are in order");
 	if (w.wrong) {
 		char text[160];

@@ -353,6 +353,8 @@ struct task {
 	struct list awaited;            /* pages of windows that it would not wait for: faults */
 	struct list replies, endpoints; /* reply objects that it was given, where it receives */
 	struct list events;
+	struct event probed; /* until it is taken, its deadline runs */
+	struct deadline probe;
 	slot_t event_object, event_slot; /* the notification; a capability with its badge */
 	struct thread *passive;          /* its passive server; NULL: none */
 	struct list passive_link;
@@ -383,6 +385,7 @@ struct thread {
 	/* Who gets its faults in rm's stead, an id, and with which badge; 0: rm does. */
 	uint64_t handler, handler_badge;
 	bool left_to_handler; /* that may read and write its registers, once */
+	bool keeps_handler;   /* an endpoint of others' gets them: thread_set_handler */
 	struct rm_schedule schedule;
 };
 
@@ -550,9 +553,9 @@ struct rm {
 	struct list jobs;
 	uint8_t refill_priority; /* of who took frames since there were enough of them */
 	struct list retry;       /* faults that are to be tried again */
-	struct deadlines session_deadlines, pager_deadlines, passive_deadlines;
+	struct deadlines session_deadlines, pager_deadlines, passive_deadlines, probe_deadlines;
 	struct list passive; /* tasks with a passive server */
-	uint64_t now_ns; /* of the last tick, which may be long ago */
+	uint64_t now_ns;     /* of the last tick, which may be long ago */
 	struct tree names;
 	struct object *system;
 

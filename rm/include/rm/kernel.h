@@ -28,7 +28,7 @@ struct kernel_thread {
 	uint64_t cnode_guard; /* bits of the guard of the CSpace's root */
 	uint64_t buffer;      /* address of the IPC buffer */
 	slot_t buffer_frame;
-	slot_t fault_endpoint; /* copied into the thread */
+	slot_t fault_endpoint; /* copied into the thread; 0: it keeps the one that it has */
 	uint64_t badge;        /* of its scheduling context, which timeout faults tell */
 	uint8_t priority, priority_max;
 };

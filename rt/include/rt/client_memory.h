@@ -27,13 +27,14 @@
  * Inside a window: no lock that other sessions need, no call, no wait, no memory but the arena's.
  *
  * Errors by which an access ends (why): GONE: the client took the page away, or its right to be
- * written to. Later also AGAIN: not resident, and coming; CORRUPT: the page's content is lost.
+ * written to; or its pager did not bring it. After client_nowait() also AGAIN and NOMEM.
  *
  * Nothing here owns or allocates anything; any thread may call it that has an IPC buffer.
  */
 #pragma once
 #include <lib/err.h>
 #include <lib/range.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,21 @@ struct client_window {
 	char __client *at;
 	uint64_t bytes;
 };
+
+/*
+ * Whether this thread waits for a page that a pager of the client's is to bring: it does, at first,
+ * and so lets all its clients wait for that pager. With on, such an access ends at once with AGAIN,
+ * by its guard as if the page was gone, but nobody is cut off: copies say how far they came, a
+ * function in a window is left, zeros stand in for a page in place. The pager is told; the event
+ * client_page (rt/event.h) says when the page is there, or what became of it, and rt_retry()
+ * (rt/server.h) has a request wait for that. NOMEM: as AGAIN, but the program's bank cannot pay for
+ * being told. It holds for all accesses of the thread, until it is called again; it takes 3
+ * instructions.
+ */
+void client_nowait(bool on);
+
+/* Where the last access of this thread's was that ended early. */
+uint64_t client_missed(void);
 
 /* Bytes [offset, offset + bytes) of it, whatever numbers they are. NULL: they are not in it. */
 static inline void __client *client_at(const struct client_window *window, uint64_t offset,

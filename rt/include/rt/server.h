@@ -40,6 +40,17 @@
  * needed later stands in r->state or in the client's. At most parked_max requests of a client can
  * be parked: further ones are answered NOMEM without being handled; methods that park must name it.
  *
+ * Pages that are awaited. Where client_nowait() holds (rt/client_memory.h), an access to a page
+ * that a pager has still to bring ends with AGAIN. A handler that then leaves by rt_retry(r) is
+ * called again, from its beginning and with the same arguments, when the page is there; others are
+ * served meanwhile. Until then the request is a parked one, and its method must `park`:
+ *
+ *           err = client_read(copy, from, bytes, &done);
+ *           if (err == E_AGAIN)
+ *                   rt_retry(r);
+ *           if (err != E_OK)
+ *                   rt_abort(r, err);
+ *
  * A passive server runs on its callers' scheduling contexts, and on its own for events and signals
  * only: a request is cheaper, and takes its caller's time. It never keeps a caller: a handler's
  * E_PENDING is the answer. What a client with too little time, or whose thread is destroyed while
@@ -89,7 +100,9 @@ struct rt_service {
 	uint32_t arena_bytes;  /* 0: 64 KiB */
 	uint32_t clients_max;  /* 0: 1024; more are refused with LIMIT */
 	uint32_t parked_max;   /* of one client; 0: 16 */
-	uint32_t deadline_ms;  /* rm ends the server if it takes longer over a session; 0: 5 s */
+	/* rm ends the server if it takes longer to open or close a session, or to come back to its
+	 * loop when a client wonders (rt_session_probe()); 0: 5 s */
+	uint32_t deadline_ms;
 	/* It runs on its callers' time, as the section on passive servers has it. */
 	bool passive;
 };
@@ -121,6 +134,8 @@ struct rt_request {
 	struct rt_server *server;
 	struct rt_badge *target; /* what was invoked: the client's own, or one of rt_badge_make() */
 	struct list link;        /* of a parked one, in its client's */
+	struct list page_link;   /* of one that waits for a page */
+	uint64_t *words, at;     /* of that: as it came; the address */
 	cptr_t reply;
 	cptr_t given;      /* the slot of cap_out, if it goes with the answer */
 	uint32_t number;   /* in a trace */
@@ -143,14 +158,16 @@ struct rt_server {
 	struct rt_arena arena;
 	struct rt_client *kept;      /* one that is no more */
 	struct list clients, ending; /* ending: severed while a handler ran */
+	struct list awaiting, again; /* parked by rt_retry(): the page is awaited; it has come */
 	uint32_t clients_count, parked_max;
 	bool is_handling, has_come; /* has_come: a capability, which nobody took so far */
 	bool is_untidy;             /* there may be something to clean up after the handler */
 	bool answers;               /* rt_abort() has answered the current request */
+	bool was_told;              /* of a page, while the handler ran */
 	bool is_traced;
 	uint32_t number; /* of the last request that was traced */
 	uint64_t frame;  /* where it goes on */
-	struct slab client_slab, request_slab;
+	struct slab client_slab, request_slab, words_slab;
 };
 
 /*
@@ -209,6 +226,15 @@ static inline void rt_deliver(struct rt_request *r)
 
 /* Leaves the handler of the request that is being handled; not in COMMIT. err is not PENDING. */
 _Noreturn void rt_abort(struct rt_request *r, err_t err);
+
+/*
+ * The same as rt_abort(), for an access that has just ended with AGAIN: the request is parked, and
+ * handled anew when the page is there, or gone, as it is without a pager. If that fails, or is too
+ * late, it is answered LOST. In DELIVER only if nothing is wrong with doing COMMIT twice. A method
+ * that does not park, a request with capabilities, a passive server, no memory: it is answered
+ * AGAIN. So the method names AGAIN and LOST among its errors.
+ */
+_Noreturn void rt_retry(struct rt_request *r);
 
 /*
  * Takes over the capability that came with the request as `any`: its slot is the handler's. What is

@@ -80,5 +80,15 @@ bool rt_session_again(struct rt_session *session, err_t err);
  */
 void rt_session_ring_bell(const struct rt_session *session);
 
+/*
+ * Does not wait; by any thread, while another waits for an answer: the server has failed, and that
+ * call ends with SERVER_DIED, if the server does not come back to its loop within its deadline
+ * (rt/server.h, deadline_ms). A server that lives takes it as it takes events, and goes on: a call
+ * that it has parked waits on. Who does not want to wait for that one either has another thread
+ * call rt_session_close(): it ends with SEVERED, or, if the server does not acknowledge that within
+ * the deadline, with SERVER_DIED. GONE: the session is over.
+ */
+err_t rt_session_probe(const struct rt_session *session);
+
 /* The label of that message, below those of methods. */
 enum { RT_LABEL_BELL = 63 };

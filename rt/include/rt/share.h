@@ -26,7 +26,7 @@
 /*
  * Lends pages [first, first + pages) of the dataspace, READ or READ | WRITE. They stay the
  * client's. GONE: the session is over. PERM: rights that the client has not. RANGE: not in it.
- * UNSUPPORTED: pages of a pager or a device. NOMEM, LIMIT: the session's bank.
+ * UNSUPPORTED: pages of a device. NOMEM, LIMIT: the session's bank.
  */
 err_t rt_share(const struct rt_session *session, cptr_t memory, uint64_t first, uint64_t pages,
                uint8_t rights, rm_share_t *share);

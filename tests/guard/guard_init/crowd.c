@@ -125,7 +125,7 @@ static uint64_t in_use(void)
  * A thread's last page is given back by the next one, when it has come to its end. All have come
  * to theirs when nothing more is given back for a while.
  */
-static void bury(void)
+void worker_bury(void)
 {
 	enum { WAIT_NS = 10000000, CALM = 4, TRIES = 200 };
 	static struct rt_worker last;
@@ -164,7 +164,7 @@ static void crowd(bool violates)
 	CHECK(all_have_called());
 	kinds_check = true;
 	lender_close(&lender);
-	bury();
+	worker_bury();
 	CHECK_OK(honest(LENT, NULL));
 }
 
@@ -177,7 +177,7 @@ void crowd_warm_up(void)
 			CHECK_OK(rt_worker_start(&workers[i], nothing, NULL, STACK_BYTES, NULL));
 		for (unsigned int i = 0; i < THREADS; i++)
 			(void)rt_worker_join(&workers[i]);
-		bury();
+		worker_bury();
 	}
 }
 

@@ -57,7 +57,7 @@ err_t server_state(const char *server, uint64_t *digest)
 	return err;
 }
 
-err_t lender_open(struct lender *l, const char *server, uint8_t policy)
+err_t lender_begin(struct lender *l, const char *server, uint8_t policy)
 {
 	const struct rt_connect how = {
 		.name = server, .version = LENT_VERSION, .limit = 64 * PAGE, .wait = true
@@ -65,15 +65,12 @@ err_t lender_open(struct lender *l, const char *server, uint8_t policy)
 	struct lent_state_out state = { 0 };
 	err_t asked = ask_state(server, &state);
 	*l = (struct lender){ .server = server, .policy = policy, .sessions = state.sessions };
-	if (asked != E_OK)
-		return asked;
-	err_t err = memory_make(l);
-	if (err != E_OK)
-		return err;
-	lender_fill(l);
-	err = rt_session_open(&l->session, &how);
-	if (err == E_OK)
-		err = rt_share(&l->session, l->memory, 0, PAGES, RW, &l->share);
+	return asked == E_OK ? rt_session_open(&l->session, &how) : asked;
+}
+
+err_t lender_map(const struct lender *l)
+{
+	err_t err = E_OK;
 	for (unsigned int place = 0; place < 2 && err == E_OK; place++)
 		err = lent_map(l->session.endpoint,
 		               &(struct lent_map_in){ .share = l->share.raw,
@@ -81,8 +78,21 @@ err_t lender_open(struct lender *l, const char *server, uint8_t policy)
 		                                      .pages = PAGES / 2,
 		                                      .place = (uint8_t)place,
 		                                      .rights = RW,
-		                                      .policy = policy });
+		                                      .policy = l->policy });
 	return err;
+}
+
+err_t lender_open(struct lender *l, const char *server, uint8_t policy)
+{
+	err_t err = lender_begin(l, server, policy);
+	if (err != E_OK)
+		return err;
+	err = memory_make(l);
+	if (err != E_OK)
+		return err;
+	lender_fill(l);
+	err = rt_share(&l->session, l->memory, 0, PAGES, RW, &l->share);
+	return err == E_OK ? lender_map(l) : err;
 }
 
 void lender_close(struct lender *l)
@@ -92,6 +102,11 @@ void lender_close(struct lender *l)
 	                         &(struct rm_region_unmap_in){ .start = l->at, .size = PAGES }));
 	(void)rm_dataspace_destroy(l->memory);
 	rt_slot_put(l->memory);
+	lender_leave(l);
+}
+
+void lender_leave(const struct lender *l)
+{
 	/* After a violation the server is told a little after it went on. */
 	struct lent_state_out state = { 0 };
 	uint64_t until = rt_time_ns() + 10000000000;

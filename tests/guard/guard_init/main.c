@@ -240,7 +240,7 @@ int rt_main(const struct rt_start *from)
 	static const struct rm_event_ops ops = { .task_died = on_died };
 	(void)from;
 	rt_event_set(&ops, NULL);
-	rt_log("1..11");
+	rt_log("1..16");
 	programs_start();
 	warm_up();
 	failed += test_failed;
@@ -252,9 +252,15 @@ int rt_main(const struct rt_start *from)
 	test("attack 10: the same memory twice", test_alias);
 	test("at every access", test_every);
 	test("changed between any two accesses", test_changes);
+	crowd_warm_up();
+	nowait_warm_up();
+	test("NOWAIT: a pager that is slow", test_slow_pager);
+	test("NOWAIT: a pager that never answers, fails, dies", test_lost_pages);
+	test("NOWAIT: the session or the share ends meanwhile", test_end_while_waiting);
+	test("NOWAIT: AGAIN, and how far it came", test_again);
+	test("NOWAIT: at every access", test_nth_waits);
 	test("at every instruction", test_sweep);
 	test("who is told", test_told);
-	crowd_warm_up();
 	test("attack 14: a hundred threads, cut off", test_crowd);
 	rt_log("%u passed, %u failed", passed, failed);
 	(void)rm_system_off(RT_SYSTEM, &(struct rm_system_off_in){ .status = failed > 0 });

@@ -62,6 +62,10 @@ uint64_t word_at(uint64_t offset);
 err_t lender_open(struct lender *l, const char *server, uint8_t policy);
 /* Whatever became of its session and share. The server knows afterwards that it is over. */
 void lender_close(struct lender *l);
+/* Parts of these two: the session, with its memory to come; windows on it; the server knows. */
+err_t lender_begin(struct lender *l, const char *server, uint8_t policy);
+err_t lender_map(const struct lender *l);
+void lender_leave(const struct lender *l);
 err_t lender_shrink(const struct lender *l, uint64_t pages);
 /* Bytes that the last request did. */
 uint64_t lender_done(const struct lender *l);
@@ -111,6 +115,15 @@ void test_alias(void);
 void test_crowd(void);
 /* What its threads leave behind is there from now on. */
 void crowd_warm_up(void);
+/* What a thread that was joined left behind is gone. */
+void worker_bury(void);
+/* What servers keep for requests that wait for pages is there from now on. */
+void nowait_warm_up(void);
+void test_slow_pager(void);
+void test_lost_pages(void);
+void test_end_while_waiting(void);
+void test_again(void);
+void test_nth_waits(void);
 void test_stops(void);
 void test_every(void);
 void test_changes(void);

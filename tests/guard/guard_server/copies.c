@@ -7,7 +7,7 @@ static void must(struct proto_request *request, err_t err, size_t done)
 {
 	state_of(request)->done = done;
 	if (err != E_OK)
-		rt_abort(rt_request(request), err);
+		leave(request, err);
 }
 
 err_t on_put(void *, struct proto_request *request, const struct lent_put_in *in)

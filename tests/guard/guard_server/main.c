@@ -102,6 +102,12 @@ static err_t on_ignore(void *, struct proto_request *request)
 	return E_OK;
 }
 
+static err_t on_nowait(void *, struct proto_request *request)
+{
+	state_of(request)->hurries = true;
+	return E_OK;
+}
+
 static void on_close(void *self, struct rt_client *client)
 {
 	struct state *state = rt_client_state(client);
@@ -154,6 +160,7 @@ int rt_main(const struct rt_start *start)
 		                             .state = on_state,
 		                             .last = on_last,
 		                             .ignore = on_ignore,
+		                             .nowait = on_nowait,
 		                             .told = on_told };
 	static struct rt_service service = { .interface = &lent_interface,
 		                             .ops = &ops,

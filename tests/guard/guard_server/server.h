@@ -12,7 +12,7 @@ struct state {
 	rm_share_t told[LENT_PLACES];
 	uint32_t told_count;
 	uint64_t done; /* diagnosis, no state */
-	bool ignored;
+	bool ignored, hurries;
 	struct {
 		uint64_t requests, bytes, sum;
 		char name[64];
@@ -33,10 +33,20 @@ static inline struct state *state_of(struct proto_request *request)
 /* The span in client memory. NULL: it is not in what is mapped there. */
 static inline char __client *span_at(struct proto_request *request, const struct lent_span *span)
 {
+	client_nowait(state_of(request)->hurries);
 	return span->place < LENT_PLACES
 	               ? (char __client *)client_at(&state_of(request)->window[span->place],
 	                                            span->offset, span->bytes)
 	               : NULL;
+}
+
+/* Leaves the handler, for an access that ended early; it comes back if it can. */
+_Noreturn static inline void leave(struct proto_request *request, err_t err)
+{
+	struct rt_request *r = rt_request(request);
+	if (err == E_AGAIN && r->phase == RT_FETCH)
+		rt_retry(r);
+	rt_abort(r, err);
 }
 
 void stop_at(enum lent_stop point, enum lent_stop wanted);

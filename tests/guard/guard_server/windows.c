@@ -7,6 +7,7 @@ static volatile uint64_t *begin(struct proto_request *request, const struct lent
 {
 	const struct state *state = state_of(request);
 	void *at = NULL;
+	client_nowait(state->hurries);
 	err_t err = span->place < LENT_PLACES ? window_begin(&state->window[span->place],
 	                                                     span->offset, span->bytes, &at)
 	                                      : E_RANGE;
@@ -19,7 +20,7 @@ static void end(struct proto_request *request)
 {
 	err_t err = window_end();
 	if (err != E_OK)
-		rt_abort(rt_request(request), err);
+		leave(request, err);
 }
 
 /* done: words that were not 0, which the client has none of. */
@@ -122,11 +123,12 @@ static void run(struct proto_request *request, const struct lent_span *span,
 	job->state = state;
 	job->words = span->bytes / 8;
 	state->done = 0;
+	client_nowait(state->hurries);
 	err_t err = span->place < LENT_PLACES ? window_run(&state->window[span->place],
 	                                                   span->offset, span->bytes, fn, job)
 	                                      : E_RANGE;
 	if (err != E_OK)
-		rt_abort(rt_request(request), err);
+		leave(request, err);
 }
 
 err_t on_count(void *, struct proto_request *request, const struct lent_count_in *in,

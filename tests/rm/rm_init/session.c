@@ -487,6 +487,9 @@ static void test_handler(cptr_t bank)
 	struct rm_vspace_populate_out laid_out;
 	CHECK_OK(rm_vspace_populate(other->program.vspace, &laid_out));
 	CHECK_OK(rm_thread_set_handler(other->program.thread, slot));
+	/* It stays what it is, whatever the thread's schedule. */
+	const struct rm_thread_schedule_in same = { .schedule = schedule_at(ACTOR_PRIORITY) };
+	CHECK_OK(rm_thread_schedule(other->program.thread, &same));
 	other->box->word[0] = at;
 	actor_start(other, read_far);
 	actor_do(p.server, receive);
@@ -619,6 +622,40 @@ static void test_never_acknowledges(cptr_t bank)
 	CHECK(bank_status(p.client->bank).children == 1);
 	CHECK(actor_died(p.server).reason == RM_REASON_DEADLINE);
 	client_has_all(&p, &before);
+	pair_end(&p);
+}
+
+/* A call that is never answered, of a server that takes its events; and then does not. */
+static void test_probe(cptr_t bank)
+{
+	struct pair p;
+	pair_make(&p, bank, DEADLINE_MS);
+	pair_open(&p);
+	cptr_t client = p.client->program.task, server = p.server->program.task;
+	const struct rm_session_probe_in in = { .session = SESSION(p.client->box) };
+	const struct rm_task_probe_in task_in = { .deadline = DEADLINE_MS };
+	actor_start(p.client, call);
+	actor_do(p.server, receive);
+	/* It is the client's to ask. Many times are one event. */
+	CHECK_ERR(rm_session_probe(server, &in), E_GONE);
+	for (unsigned int i = 0; i < 3; i++)
+		CHECK_OK(rm_session_probe(client, &in));
+	CHECK_OK(rm_task_probe(server, &task_in));
+	CHECK(task_status(server).events == 1);
+	actor_do(p.server, take_event);
+	CHECK(p.server->box->word[3] == RM_EVENT_PROBED);
+	wait_ms(2 * DEADLINE_MS);
+	CHECK(task_status(server).state == RM_TASK_STATE_RUNNING && actor_is_busy(p.client));
+	/* Who is asked again and again has no more time for that. */
+	uint64_t start = rt_time_ns();
+	while (rm_session_probe(client, &in) == E_OK && rt_time_ns() - start < 10000000000)
+		wait_ms(DEADLINE_MS / 4);
+	uint64_t took = (rt_time_ns() - start) / 1000000;
+	CHECK(took >= DEADLINE_MS / 2 && took < 10 * DEADLINE_MS);
+	CHECK(actor_died(p.server).reason == RM_REASON_DEADLINE);
+	actor_join(p.client);
+	CHECK(p.client->box->word[7] == E_SERVER_DIED);
+	CHECK_ERR(rm_task_probe(server, &task_in), E_GONE);
 	pair_end(&p);
 }
 
@@ -795,6 +832,7 @@ const struct test end_tests[] = {
 	{ "a server that never accepts", test_never_accepts },
 	{ "a deadline begins with the request", test_deadline_begins },
 	{ "a server that never acknowledges", test_never_acknowledges },
+	{ "session_probe, task_probe", test_probe },
 	{ "a client that dies", test_client_dies },
 	{ "a client that is destroyed", test_client_destroyed },
 	{ "a server that dies", test_server_dies },

@@ -22,6 +22,7 @@ struct nth_control {
 	uint64_t fail_at; /* the test's: that access fails; 0: none */
 	uint64_t count;   /* accesses since the test set it to 0 */
 	uint64_t phase;   /* enum rt_phase of the one that failed */
+	uint64_t other;   /* a share: instead, its pages are shown where the access will be */
 	uint64_t wrong;   /* accesses in COMMIT, and others that no share was known for */
 	/* The test's: before that access the word at that byte of the share changes. 0: no */
 	uint64_t change_at, word, value;
