@@ -191,7 +191,7 @@ bool bank_reap(struct rm *rm, struct bank *bank)
 	}
 	if (donation_inherit(bank))
 		return false;
-	if (bank->object_count > 0 || bank->child_count > 0)
+	if (bank->object_count > 0 || bank->child_count > 0 || bank->waits > 0)
 		list_remove(&bank->object.link); /* until bank_wake */
 	else
 		bank_free(rm, bank);

@@ -235,6 +235,7 @@ err_t wait_for(struct rm *rm, struct bank *bank, struct list *list, uint8_t meth
 		.bank = bank, .reply = rm->reply, .method = method, .number = rm->trace_number
 	};
 	list_push_back(list, &waiter->link);
+	bank->waits++;
 	rm->reply = next;
 	rm->parked++;
 	return E_OK;
@@ -252,9 +253,12 @@ err_t object_destroy(struct rm *rm, struct bank *bank, struct object *object, ui
 
 static void waiter_free(struct rm *rm, struct waiter *waiter)
 {
+	struct bank *bank = waiter->bank;
 	list_remove(&waiter->link);
 	reply_put(rm, waiter->reply);
-	record_put(waiter->bank, SLAB_RECORD, waiter);
+	record_put(bank, SLAB_RECORD, waiter);
+	bank->waits--;
+	bank_wake(rm, bank);
 	rm->parked--;
 }
 

@@ -27,8 +27,12 @@ enum { WATCH_NS = 50000000 };
  */
 static void rescue(struct rm *rm, struct thread *server)
 {
-	if (rm->ops->context_give(rm->kernel, server->sched_context, server->tcb) != ERR_NONE)
-		(void)thread_schedule(rm, server, &server->schedule);
+	const struct kernel_ops *ops = rm->ops;
+	if (ops->context_give(rm->kernel, server->sched_context, server->tcb) == ERR_NONE)
+		return;
+	(void)thread_schedule(rm, server, &server->schedule);
+	/* That does not give it to one that keeps a handler. */
+	(void)ops->context_give(rm->kernel, server->sched_context, server->tcb);
 }
 
 /*

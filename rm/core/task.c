@@ -380,7 +380,7 @@ void task_probe(struct rm *rm, struct task *task, uint32_t deadline_ms)
 	event_send(rm, task, &task->probed);
 	if (!task->probe.is_set)
 		deadline_set(&rm->probe_deadlines, &task->probe,
-		             rm->now_ns + deadline_ms * 1000000ull);
+		             rm_time_ns(rm) + deadline_ms * 1000000ull);
 }
 
 err_t on_task_probe(struct rm *rm, struct proto_request *, struct task *task,

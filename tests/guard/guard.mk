@@ -91,7 +91,8 @@ $(call image_rules,tests/$(1),rm/sel4 tests/valid,rm/core proto rt lib,\
 endef
 guarded_system = $(eval $(call guarded_system_rules,$(1),$(2)))
 $(call guarded_system,guarded,init=$(B)/prog/guard_init.elf \
-	guard_client=$(B)/prog/guard_client.elf guarded=tests/guard/README.md \
+	guard_client=$(B)/prog/guard_client.elf guard_pager=$(B)/prog/guard_pager.elf \
+	guarded=tests/guard/README.md \
 	$(call guarded_elf,guard_server guard_server_nth))
 $(call guarded_system,guarded-values,init=$(B)/prog/values_init.elf \
 	$(call guarded_elf,kv_nth filter_nth))

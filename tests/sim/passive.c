@@ -101,8 +101,12 @@ void passive_chance(void)
 	if (!server)
 		return;
 	struct sim_tcb *tcb = tcb_of(server->tcb);
+	const struct sim_object *own =
+	        &w.kernel.objects[w.kernel.caps[server->sched_context].object];
 	if (tcb->state != SIM_RUNNING)
 		return;
+	if (!tcb->sched_context && own->data)
+		return; /* it waits for another one that it called by itself */
 	w.passive++;
 	if (!tcb->works && tcb->sched_context)
 		end(server, tcb); /* it has taken its events */

@@ -192,6 +192,7 @@ struct bank {
 	struct list children, sibling;
 	struct list objects; /* that it pays for, the dying ones not among them */
 	uint32_t object_count, child_count;
+	uint32_t waits; /* of callers, that it pays for */
 	uint64_t limit, used;
 	uint64_t guarantee;
 	uint8_t priority_max;
