@@ -610,7 +610,8 @@ __attribute__((noinline, cold)) static bool handle_again(struct rt_server *s)
 	struct rt_request *r = container_of(list_first(&s->again), struct rt_request, page_link);
 	/* Its object may have ended meanwhile. */
 	struct rt_badge *target = rt_badge_find(&s->badges, r->proto.badge);
-	__builtin_memcpy(sel4_ipc_buffer()->msg, r->words, r->proto.length * sizeof(came[0]));
+	for (unsigned int i = 0; i < r->proto.length; i++)
+		sel4_ipc_buffer()->msg[i] = r->words[i];
 	unpark(r);
 	list_remove(&r->link);
 	list_push_back(&s->free, &s->current->link);

@@ -81,6 +81,9 @@ static void pager_start(uint32_t deadline_ms)
 	CHECK_OK(rm_notification_create(RT_TASK, &note, rt_slot(pager.supply), &out));
 	pager.control_memory = memory_make(1);
 	pager.control = (volatile uint64_t *)show(pager.control_memory, 1);
+	CHECK(pager.control);
+	if (!pager.control)
+		return;
 	pager.control[LENT_PAGER_DOES] = LENT_PAGER_SUPPLIES;
 	pager.pages = memory_make(PAGES);
 	pager.source = memory_make(PAGES);
