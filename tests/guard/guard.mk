@@ -27,12 +27,14 @@ $(B)/image/tests/guard-internal/rm/sel4/archive.S.o: $(B)/system/guard-internal.
 $(call image_as,tests/guard-internal,rm/sel4 tests/valid,rm/core proto rt lib,\
 	-DARCHIVE=\"$(B)/system/guard-internal.cpio\" -Irm/core -Irm/include)
 
-# user/kv and user/filter, of which every access fails in turn.
-$(foreach p,kv filter,$(call program_nth,user/$(p),proto rt lib))
+# user/kv, user/filter and user/logger, of which every access fails in turn.
+$(foreach p,kv filter logger,$(call program_nth,user/$(p),proto rt lib))
 $(call program,tests/guard/values_init,tests/nth proto rt lib)
-$(B)/system/values.cpio: $(foreach p,values_init kv_nth filter_nth,$(B)/prog/$(p).elf) tools/archive
+$(B)/system/values.cpio: $(foreach p,values_init kv_nth filter_nth logger_nth,\
+		$(B)/prog/$(p).elf) tools/archive
 	$(say) CPIO $@; mkdir -p $(@D)
-	$(Q)tools/archive $@ init=$< $(foreach p,kv_nth filter_nth,$(p)=$(B)/prog/$(p).elf)
+	$(Q)tools/archive $@ init=$< \
+		$(foreach p,kv_nth filter_nth logger_nth,$(p)=$(B)/prog/$(p).elf)
 $(B)/image/tests/values/rm/sel4/archive.S.o: $(B)/system/values.cpio
 $(call image_as,tests/values,rm/sel4,rm/core proto rt lib,-DARCHIVE=\"$(B)/system/values.cpio\")
 
@@ -73,9 +75,11 @@ program_nth_guarded = $(eval $(call guarded_rules,$(1),$(notdir $(1))_nth_guarde
 $(foreach p,user/kv user/filter tests/guard/guard_server,\
 	$(call program_guarded,$(p))$(call program_nth_guarded,$(p)))
 $(call program_guarded,user/logger)
+$(call program_nth_guarded,user/logger)
 guarded_elf = $(foreach p,$(1),$(p)=$(B)/prog/$(p)_guarded.elf)
 guarded_elves := $(foreach p,kv filter guard_server,$(B)/prog/$(p)_guarded.elf \
-	$(B)/prog/$(p)_nth_guarded.elf) $(B)/prog/logger_guarded.elf
+	$(B)/prog/$(p)_nth_guarded.elf) $(B)/prog/logger_guarded.elf \
+	$(B)/prog/logger_nth_guarded.elf
 $(B)/prog/guard_server_guarded.elf $(B)/prog/guard_server_nth_guarded.elf: \
 	$(B)/user/$(B)/gen/proto/lent.c.o
 
@@ -95,7 +99,7 @@ $(call guarded_system,guarded,init=$(B)/prog/guard_init.elf \
 	guarded=tests/guard/README.md \
 	$(call guarded_elf,guard_server guard_server_nth))
 $(call guarded_system,guarded-values,init=$(B)/prog/values_init.elf \
-	$(call guarded_elf,kv_nth filter_nth))
+	$(call guarded_elf,kv_nth filter_nth logger_nth))
 $(B)/system/guarded-demo.manifest: system/demo.manifest tests/guard/guard.mk
 	$(Q)mkdir -p $(@D); sed 's/^program demo$$/&\n\targuments guarded/' $< >$@
 $(call guarded_system,guarded-demo,manifest=$(B)/system/guarded-demo.manifest \
