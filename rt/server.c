@@ -490,13 +490,16 @@ _Noreturn void rt_abort(struct rt_request *r, err_t err)
 /* The words of the request that is handled, if it may park: calls overwrite the buffer. */
 static uint64_t came[ABI_MSG_MAX];
 
-static bool may_retry(const struct rt_server *s, const struct rt_request *r)
+static bool method_parks(const struct rt_server *s, const struct rt_request *r)
 {
 	const struct proto_interface *interface = s->service->interface;
 	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
-	return number < interface->methods_count &&
-	       interface->methods[number].flags & PROTO_PARKS && r->proto.caps == 0 &&
-	       !s->service->passive;
+	return number < interface->methods_count && interface->methods[number].flags & PROTO_PARKS;
+}
+
+static bool may_retry(const struct rt_server *s, const struct rt_request *r)
+{
+	return method_parks(s, r) && r->proto.caps == 0 && !s->service->passive;
 }
 
 _Noreturn void rt_retry(struct rt_request *r)
@@ -583,9 +586,7 @@ __attribute__((noinline)) static bool handle(struct rt_server *s, struct rt_badg
 		rt_trace_request(r);
 		s->is_untidy = true;
 	}
-	uint64_t number = r->proto.label - PROTO_LABEL_BASE;
-	bool answered, parks = number < interface->methods_count &&
-	                       interface->methods[number].flags & PROTO_PARKS;
+	bool answered, parks = method_parks(s, r);
 	if (parks) {
 		__builtin_memcpy(came, r->proto.words, r->proto.length * sizeof(came[0]));
 		s->was_told = false;

@@ -81,6 +81,14 @@ static unsigned int probed_words(struct rm *rm, struct task *task, uint64_t *wor
 	return BODY(probed, .behind = task->event_count);
 }
 
+static unsigned int shared_words(struct rm *rm, const struct share *share, uint64_t *words)
+{
+	return BODY(shared, .session = { slotmap_id(&rm->objects, share->session) },
+	            .share = { slotmap_id(&rm->objects, share) }, .size = share->size,
+	            .rights = share->rights,
+	            .class = share->sealed ? RM_SHARE_CLASS_SEALED : RM_SHARE_CLASS_FAULTABLE);
+}
+
 static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *words)
 {
 	struct session *s;
@@ -123,12 +131,7 @@ static unsigned int event_words(struct rm *rm, struct event *event, uint64_t *wo
 		            .cookie =
 		                    container_of(event, struct dataspace, detached_event)->cookie);
 	case RM_EVENT_SHARED:
-		share = container_of(event, struct share, shared);
-		return BODY(shared, .session = { slotmap_id(&rm->objects, share->session) },
-		            .share = { slotmap_id(&rm->objects, share) }, .size = share->size,
-		            .rights = share->rights,
-		            .class = share->sealed ? RM_SHARE_CLASS_SEALED
-		                                   : RM_SHARE_CLASS_FAULTABLE);
+		return shared_words(rm, container_of(event, struct share, shared), words);
 	case RM_EVENT_SHARE_RECALLED:
 		share = container_of(event, struct share, recall);
 		return BODY(share_recalled, .session = { slotmap_id(&rm->objects, share->session) },

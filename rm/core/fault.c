@@ -358,6 +358,14 @@ void fault_forget(struct rm *rm, struct fault *fault)
 	record_put(fault->vspace->object.bank, SLAB_RECORD, fault);
 }
 
+/* All that somebody asked about. */
+void fault_forget_asked(struct rm *rm, struct list *asked)
+{
+	struct list *link;
+	while ((link = list_first(asked)) != NULL)
+		fault_forget(rm, container_of(link, struct fault, asked_link));
+}
+
 /* What a thread's fault comes to, if it is in a window: its guard has a say then. */
 enum rm_fault_result fault_of_thread(struct rm *rm, struct thread *thread,
                                      enum rm_fault_result result)

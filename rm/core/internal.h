@@ -18,6 +18,11 @@ static inline uint64_t rm_time_ns(const struct rm *rm)
 	return rm->ops->time_ns(rm->kernel);
 }
 
+static inline uint64_t rm_in_ms(const struct rm *rm, uint32_t ms)
+{
+	return rm_time_ns(rm) + ms * 1000000ull;
+}
+
 /* -- memory.c: pages, slots, records -------------------------------------------------------- */
 static inline struct chunk *chunk_of(const struct rm *rm, frame_t f)
 {
@@ -214,6 +219,7 @@ void fault_end(struct rm *rm, struct fault *fault, enum rm_fault_result result);
 struct fault *fault_ask(const struct fault *like, struct task *asker, struct list *asked,
                         uint8_t event);
 void fault_forget(struct rm *rm, struct fault *fault);
+void fault_forget_asked(struct rm *rm, struct list *asked);
 
 /* -- populate.c ------------------------------------------------------------------------------ */
 bool populate_work(struct rm *rm, struct vspace *vspace);

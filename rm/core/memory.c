@@ -484,8 +484,15 @@ static bool chunk_open(struct rm *rm, uint8_t kind)
 	return good;
 }
 
+/* All that is left of those that are open in part. */
+static void chunk_open_rest(struct rm *rm, uint8_t kind)
+{
+	while (rm->partial[kind].first && chunk_open(rm, kind))
+		continue;
+}
+
 /*
- * The same of all that is left of one, by the worker, whom the kernel lets be interrupted. It is
+ * Opens all that is left of one, by the worker, whom the kernel lets be interrupted. It is
  * nobody else's until that is done.
  */
 static bool making_begin(struct rm *rm)
@@ -822,12 +829,10 @@ frame_t frame_get_run(struct rm *rm, struct bank *bank, uint64_t count, unsigned
 			}
 		}
 		/* What is left of one, then a whole one. */
-		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
-			continue;
+		chunk_open_rest(rm, CHUNK_FRAMES);
 		if (!chunk_open(rm, CHUNK_FRAMES))
 			break;
-		while (rm->partial[CHUNK_FRAMES].first && chunk_open(rm, CHUNK_FRAMES))
-			continue;
+		chunk_open_rest(rm, CHUNK_FRAMES);
 	}
 	bank_release(bank, count);
 	return 0;

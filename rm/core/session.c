@@ -396,8 +396,7 @@ void session_sever(struct rm *rm, struct session *s, enum rm_reason reason)
 	if (s->server)
 		event_cancel(rm, s->server, &s->opened);
 	if (s->server && s->server_knows)
-		deadline_set(&rm->session_deadlines, &s->deadline,
-		             rm_time_ns(rm) + s->deadline_ms * 1000000ull);
+		deadline_set(&rm->session_deadlines, &s->deadline, rm_in_ms(rm, s->deadline_ms));
 	if (s->client && reason != RM_REASON_CLOSED && !opening)
 		event_send(rm, s->client, &s->severed_client);
 	job_add(rm, &s->object);
@@ -498,8 +497,7 @@ err_t on_session_connect(struct rm *rm, struct proto_request *, struct task *cli
 	client->session_count++;
 	s->server->session_count++;
 	event_send(rm, s->server, &s->opened);
-	deadline_set(&rm->session_deadlines, &s->deadline,
-	             rm_time_ns(rm) + s->deadline_ms * 1000000ull);
+	deadline_set(&rm->session_deadlines, &s->deadline, rm_in_ms(rm, s->deadline_ms));
 	return E_PENDING;
 }
 

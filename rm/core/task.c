@@ -379,8 +379,7 @@ void task_probe(struct rm *rm, struct task *task, uint32_t deadline_ms)
 {
 	event_send(rm, task, &task->probed);
 	if (!task->probe.is_set)
-		deadline_set(&rm->probe_deadlines, &task->probe,
-		             rm_time_ns(rm) + deadline_ms * 1000000ull);
+		deadline_set(&rm->probe_deadlines, &task->probe, rm_in_ms(rm, deadline_ms));
 }
 
 err_t on_task_probe(struct rm *rm, struct proto_request *, struct task *task,
@@ -417,9 +416,7 @@ static bool task_leave(struct rm *rm, struct task *task)
 		ds->pager = NULL;
 	} else if ((link = list_first(&task->handled)) != NULL) {
 		struct vspace *vspace = container_of(link, struct vspace, handler_link);
-		while (!list_is_empty(&vspace->asked))
-			fault_forget(rm, container_of(list_first(&vspace->asked), struct fault,
-			                              asked_link));
+		fault_forget_asked(rm, &vspace->asked);
 		list_remove(link);
 		vspace->handler = NULL;
 	} else if ((link = list_first(&task->awaited)) != NULL)

@@ -724,9 +724,7 @@ bool vspace_reap(struct rm *rm, struct vspace *vspace)
 	}
 	if (vspace->copier)
 		return false;
-	while (!list_is_empty(&vspace->asked))
-		fault_forget(rm,
-		             container_of(list_first(&vspace->asked), struct fault, asked_link));
+	fault_forget_asked(rm, &vspace->asked);
 	if (vspace->root)
 		kernel_put(rm, bank_of(vspace), vspace->root);
 	vspace->root = 0;
@@ -791,9 +789,7 @@ err_t on_vspace_destroy(struct rm *rm, struct proto_request *, struct vspace *vs
 err_t on_vspace_set_pager(struct rm *rm, struct proto_request *, struct vspace *vspace,
                           struct task *handler, const struct rm_vspace_set_pager_in *in)
 {
-	while (!list_is_empty(&vspace->asked))
-		fault_forget(rm,
-		             container_of(list_first(&vspace->asked), struct fault, asked_link));
+	fault_forget_asked(rm, &vspace->asked);
 	list_remove(&vspace->handler_link);
 	list_push_back(&handler->handled, &vspace->handler_link);
 	vspace->handler = handler;
