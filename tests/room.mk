@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tests: everything that `make test` runs. A suite is listed in tests/suites.
 tests_USES := abi lib proto rt
-tests_INCLUDES := tests/qemu/lib/include tests/nth/include
+tests_INCLUDES := tests/qemu/lib/include tests/nth/include tests/rt/include
 
 # The framework of the test programs: entry, console, allocator.
 $(call library,tests/qemu/lib)

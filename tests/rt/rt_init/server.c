@@ -6,6 +6,7 @@
 #include <rt/name.h>
 #include <rt/ring.h>
 #include <rt/slot.h>
+#include <rt_tests/work.h>
 
 static struct rt_session session, second;
 static struct rt_connect to_test = {
@@ -226,17 +227,6 @@ void test_passive(void)
 }
 
 /* -- a passive server's clients try to stop it ------------------------------------------------- */
-
-/* What rt_server has, too: its add() works long, in that phase, for b rounds. */
-enum work {
-	WORK_FETCH = 1000,
-	WORK_WINDOW, /* FETCH, with a window open */
-	WORK_COMMIT,
-	WORK_DELIVER,
-	WORK_CALLS, /* COMMIT: calls of rm */
-	WORK_END,
-	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
-};
 
 enum { ROUNDS = 8000000, PERIOD_US = 4000000 };
 

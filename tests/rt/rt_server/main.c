@@ -11,6 +11,7 @@
 #include <rt/ring.h>
 #include <rt/server.h>
 #include <rt/slot.h>
+#include <rt_tests/work.h>
 
 enum { RING_CAPACITY = 8 };
 
@@ -47,17 +48,6 @@ __attribute__((noinline)) static void access(struct rt_request *r, uint64_t valu
 	}
 	here[1] = here[0];
 }
-
-/* add() with such a number works long, in that phase, for b rounds; rt_init has this, too. */
-enum work {
-	WORK_FETCH = 1000,
-	WORK_WINDOW, /* FETCH, with a window open */
-	WORK_COMMIT,
-	WORK_DELIVER,
-	WORK_CALLS, /* COMMIT: calls of rm */
-	WORK_END,
-	WORK_LEFT = 2000 /* the sum says how many requests were left in COMMIT */
-};
 
 /* Requests that began to change the server's state, and did not end that. */
 static uint64_t left_in_commit;
